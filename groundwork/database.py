@@ -1,0 +1,264 @@
+"""Databases and transactions: SQLAlchemy Core over engines that oslo.db makes.
+
+Transactions are explicit and short: ``read()`` and ``write()`` give one, ``run()`` repeats a piece of work in a
+fresh transaction when the database refused it for reasons that a repetition cures. Re-reading inside the refused
+transaction would show the old snapshot again, so the work is always started anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+from oslo_db.sqlalchemy import engines
+from sqlalchemy.engine import URL, make_url
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Too few and a busy Galera cluster turns away work that the next try would do; too many and a request outlives its
+# client. Ten tries with the pauses below take about three seconds.
+_TRIES = 10
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.5
+
+# Seconds that an SQLite connection waits for the write lock. Shorter gives "database is locked" under load.
+_SQLITE_BUSY_S = 30
+
+
+class Transaction:
+    """One open transaction. Query functions take it first and never end it."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._effects: list[Callable[[], None]] = []
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite``, ``mysql`` or ``postgresql``."""
+        return self._connection.dialect.name
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Run a statement; ``parameters`` is a mapping, or a list of mappings for many rows."""
+        return self._connection.execute(statement, parameters)
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        """Do ``effect`` (a cast, a notification) once this transaction is durable, and never if it rolls back."""
+        self._effects.append(effect)
+
+    def run_effects(self) -> None:
+        """Run what was registered; called by the database after the commit."""
+        for effect in self._effects:
+            effect()
+
+
+class Database:
+    """One logical database (the API's, one cell's, Placement's) with its connection pools.
+
+    Thread safe; connections are opened on first use, so an object costs nothing before a process forks.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        slave_url: str | None = None,
+        max_pool_size: int | None = 5,
+        max_overflow: int | None = 50,
+        pool_timeout: int | None = None,
+        connection_recycle_time: int = 3600,
+        max_retries: int = 10,
+        retry_interval: int = 10,
+        mysql_sql_mode: str = "TRADITIONAL",
+        connection_parameters: str = "",
+        sqlite_synchronous: bool = True,
+        connection_debug: int = 0,
+        connection_trace: bool = False,
+    ) -> None:
+        self.url = _with_parameters(url, connection_parameters)
+        self._slave_url = _with_parameters(slave_url, connection_parameters) if slave_url else None
+        self._options = {
+            "connection_recycle_time": connection_recycle_time,
+            "max_retries": max_retries,
+            "retry_interval": retry_interval,
+            "mysql_sql_mode": mysql_sql_mode,
+            "connection_debug": connection_debug,
+            "connection_trace": connection_trace,
+        }
+        self._pool = {
+            "max_pool_size": max_pool_size,
+            "max_overflow": max_overflow,
+            "pool_timeout": pool_timeout,
+        }
+        self._sqlite_synchronous = sqlite_synchronous
+        self._writer: sa.Engine | None = None
+        self._reader: sa.Engine | None = None
+
+    @classmethod
+    def from_conf(cls, group: cfg.GroupAttr, *, url: str | None = None) -> Database:
+        """The database that an option group with oslo.db's known names describes (``url`` overrides its own)."""
+        return cls(
+            url or group.connection,
+            slave_url=None if url else group.slave_connection,
+            max_pool_size=group.max_pool_size,
+            max_overflow=group.max_overflow,
+            pool_timeout=group.pool_timeout,
+            connection_recycle_time=group.connection_recycle_time,
+            max_retries=group.max_retries,
+            retry_interval=group.retry_interval,
+            mysql_sql_mode=group.mysql_sql_mode,
+            connection_parameters=group.connection_parameters,
+            sqlite_synchronous=group.sqlite_synchronous,
+            connection_debug=group.connection_debug,
+            connection_trace=group.connection_trace,
+        )
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The writing engine, for migrations."""
+        if self._writer is None:
+            self._writer = self._make_engine(self.url, writes=True)
+        return self._writer
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only reads; it never waits for the write lock of SQLite."""
+        if self._reader is None:
+            self._reader = self._make_reader()
+        with self._reader.connect() as connection:
+            yield Transaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that commits at the end of the block; its after-commit effects run then."""
+        with self.engine.begin() as connection:
+            tx = Transaction(connection)
+            yield tx
+        tx.run_effects()
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """The result of ``work`` in a committed transaction.
+
+        ``work`` may be called several times, each in a fresh transaction, after deadlocks and serialization
+        failures; it must not have effects outside of the database (``tx.after_commit`` is for these).
+
+        :raises oslo_db.exception.DBDeadlock: refused too often.
+        """
+        pause_s = _FIRST_PAUSE_S
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self.write() as tx:
+                    return work(tx)
+            except Exception as exc:
+                if attempt == _TRIES or not is_curable(exc):
+                    raise
+                LOG.debug("transaction refused, trying again: %s (attempt %d)", exc, attempt)
+            # Full jitter: writers that collided once must not meet again.
+            time.sleep(random.uniform(0, pause_s))
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        raise AssertionError("unreachable")
+
+    def dispose(self) -> None:
+        """Close all pooled connections; the object can be used again."""
+        for engine in {self._writer, self._reader} - {None}:
+            if engine is not None:
+                engine.dispose()
+        self._writer = self._reader = None
+
+    def _make_reader(self) -> sa.Engine:
+        url = make_url(self.url)
+        if url.get_backend_name() == "sqlite":
+            # A memory database exists in its own connection only; a file is opened once more, read-only.
+            if not url.database or url.database == ":memory:" or "mode=" in str(url):
+                return self.engine
+            return self._make_engine(_read_only_sqlite(url), writes=False)
+        if self._slave_url:
+            return self._make_engine(self._slave_url, writes=False)
+        return self.engine
+
+    def _make_engine(self, url: str, *, writes: bool) -> sa.Engine:
+        if make_url(url).get_backend_name() == "sqlite":
+            return _sqlite_engine(url, writes=writes, synchronous=self._sqlite_synchronous)
+        pool = {name: value for name, value in self._pool.items() if value is not None}
+        engine = engines.create_engine(url, **self._options, **pool)
+        if engine.dialect.name == "mysql":
+            # READ COMMITTED: every statement sees what is committed by now, as on PostgreSQL. Lost updates are
+            # prevented by compare-and-swap and row locks, never by the snapshot.
+            engine = engine.execution_options(isolation_level="READ COMMITTED")
+        return engine
+
+
+def _with_parameters(url: str, parameters: str) -> str:
+    if not parameters:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{parameters}"
+
+
+def _read_only_sqlite(url: URL) -> str:
+    return f"sqlite:///file:{url.database}?mode=ro&uri=true"
+
+
+def _sqlite_engine(url: str, *, writes: bool, synchronous: bool) -> sa.Engine:
+    """SQLite made safe for many threads and processes: WAL, a long busy wait, writers that begin as writers.
+
+    A transaction that begins as a reader and then writes fails at once when somebody else wrote in between, whatever
+    the busy wait; so the writing engine begins with BEGIN IMMEDIATE. The driver's own implicit BEGIN is turned off.
+    """
+    memory = make_url(url).database in (None, "", ":memory:")
+    pool: dict[str, Any] = (
+        {"poolclass": sa.pool.StaticPool}
+        if memory
+        else {"poolclass": sa.pool.QueuePool, "pool_size": 20, "max_overflow": 50}
+    )
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": _SQLITE_BUSY_S, "check_same_thread": False},
+        **pool,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA case_sensitive_like=OFF")
+        if writes and not memory:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={'NORMAL' if synchronous else 'OFF'}")
+        cursor.close()
+        connection.create_function("regexp", 2, _sqlite_regexp)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    from oslo_db.sqlalchemy import exc_filters
+
+    exc_filters.register_engine(engine)
+    return engine
+
+
+def _sqlite_regexp(pattern: str, value: Any) -> bool:
+    import re
+
+    return value is not None and re.search(pattern, str(value)) is not None
+
+
+def is_curable(exc: BaseException) -> bool:
+    """Whether the same work in a fresh transaction may succeed: a deadlock, a lost race, a lost connection."""
+    if isinstance(exc, db_exc.DBDeadlock | db_exc.DBConnectionError):
+        return True
+    text = str(exc)
+    # PostgreSQL's serialization failure and SQLite's busy lock arrive as general database errors.
+    return isinstance(exc, db_exc.DBError) and (
+        "could not serialize" in text
+        or "database is locked" in text
+        or "Record has changed" in text
+    )
