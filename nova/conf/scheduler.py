@@ -1,0 +1,137 @@
+"""Where servers go: how hosts are found, filtered and weighed."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+_SCHEDULER: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "max_attempts",
+        default=3,
+        min=1,
+        help="Hosts on which a new server is tried at most: the chosen one and its alternates in the same cell. Raise "
+        "it when hosts fail often; each further attempt makes a tenant wait longer for a server that cannot be built.",
+    ),
+    cfg.IntOpt(
+        "discover_hosts_in_cells_interval",
+        default=-1,
+        min=-1,
+        help="Seconds between two searches for compute hosts that belong to no cell yet. -1: never, operators run "
+        "'nova-manage cell_v2 discover_hosts'. Set it where hosts come and go by themselves; one scheduler is enough.",
+    ),
+    cfg.IntOpt(
+        "max_placement_results",
+        default=1000,
+        min=1,
+        help="Candidates asked of Placement at first; when none of them passes the filters, all are looked at. Lower "
+        "it in large deployments where any host will do: decisions get faster, and weighers see fewer hosts.",
+    ),
+    cfg.IntOpt(
+        "workers",
+        min=0,
+        help="Scheduler processes on this machine. Unset: one for each CPU.",
+    ),
+]
+
+_ENABLED_FILTERS = [
+    "ComputeFilter",
+    "AvailabilityZoneFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
+]
+
+
+def _multiplier(name: str, default: float, meaning: str) -> cfg.FloatOpt:
+    return cfg.FloatOpt(
+        f"{name}_weight_multiplier",
+        default=default,
+        help=f"{meaning} The number of each host is stretched to 0..1 among the candidates and multiplied by this; "
+        f"0 turns it off. Metadata {name}_weight_multiplier of an aggregate counts before it for its hosts.",
+    )
+
+
+_FILTER_SCHEDULER: list[cfg.Opt] = [
+    cfg.MultiStrOpt(
+        "available_filters",
+        default=["nova.scheduler.filters.all_filters"],
+        help="Filters that enabled_filters may name: paths of classes, or of functions that list classes. Add a line "
+        "for filters of your own and keep the default one.",
+    ),
+    cfg.ListOpt(
+        "enabled_filters",
+        default=_ENABLED_FILTERS,
+        help="Filters that a host has to pass, by class name, in the order in which they are asked: those that "
+        "remove most hosts come first. Without ComputeFilter servers are sent to hosts that are down.",
+    ),
+    cfg.ListOpt(
+        "weight_classes",
+        default=["nova.scheduler.weights.all_weighers"],
+        help="Weighers in use: paths of classes, or of functions that list classes.",
+    ),
+    cfg.IntOpt(
+        "host_subset_size",
+        default=1,
+        min=1,
+        help="Choose by chance among this many best hosts. Raise it when many schedulers run into each other on the "
+        "same best host; the price is that the best one is often not taken.",
+    ),
+    cfg.BoolOpt(
+        "shuffle_best_same_weighed_hosts",
+        default=False,
+        help="Choose by chance among the best hosts that weigh the same, instead of by name. Set it where hosts are "
+        "alike and mostly empty (bare metal).",
+    ),
+    cfg.IntOpt(
+        "max_io_ops_per_host",
+        default=8,
+        min=0,
+        help="IoOpsFilter: servers of a host that may be built, moved or copied at once before it gets no more.",
+    ),
+    cfg.IntOpt(
+        "max_instances_per_host",
+        default=50,
+        min=1,
+        help="NumInstancesFilter: servers on a host at most.",
+    ),
+    _multiplier("ram", 1.0, "Preference for free memory; negative fills hosts up one by one."),
+    _multiplier("cpu", 1.0, "Preference for free vCPUs; negative fills hosts up."),
+    _multiplier("disk", 1.0, "Preference for free disk; negative fills hosts up."),
+    _multiplier("io_ops", -1.0, "Preference for hosts with servers at work; negative avoids them."),
+    _multiplier(
+        "num_instances", 0.0, "Preference for hosts with many servers; negative, with few."
+    ),
+    _multiplier("hypervisor_version", 1.0, "Preference for newer hypervisors; negative, older."),
+    cfg.StrOpt(
+        "image_properties_default_architecture",
+        help="ImagePropertiesFilter: architecture of images that name none. Set it where hosts differ.",
+    ),
+    cfg.ListOpt(
+        "isolated_images",
+        default=[],
+        help="IsolatedHostsFilter: uuids of images whose servers run on isolated_hosts only.",
+    ),
+    cfg.ListOpt(
+        "isolated_hosts",
+        default=[],
+        help="IsolatedHostsFilter: hosts kept for isolated_images.",
+    ),
+    cfg.BoolOpt(
+        "restrict_isolated_hosts_to_isolated_images",
+        default=True,
+        help="IsolatedHostsFilter: keep other images off isolated_hosts.",
+    ),
+    cfg.StrOpt(
+        "aggregate_image_properties_isolation_namespace",
+        help="AggregateImagePropertiesIsolation: look only at image properties that begin with this.",
+    ),
+    cfg.StrOpt(
+        "aggregate_image_properties_isolation_separator",
+        default=".",
+        help="AggregateImagePropertiesIsolation: what follows the namespace.",
+    ),
+]
+
+GROUPS: dict[str | None, list[cfg.Opt]] = {
+    "scheduler": _SCHEDULER,
+    "filter_scheduler": _FILTER_SCHEDULER,
+}

@@ -1,0 +1,55 @@
+"""Limits that differ from the configured defaults, and the lock that makes check and insert one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exc
+
+from groundwork.database import Database, Transaction
+from nova.db.api.models import quota_classes, quota_locks, quotas
+
+
+def lock(tx: Transaction, holder: str) -> bool:
+    """Hold the quota of a project or user until this transaction ends; False when it has no lock row yet.
+
+    The row is updated, not only read: an UPDATE takes the row's lock on every database.
+    """
+    table = quota_locks
+    return (
+        tx.execute(
+            sa.update(table).where(table.c.holder == holder).values(uses=table.c.uses + 1)
+        ).rowcount
+        == 1
+    )
+
+
+def make_lock(database: Database, holder: str) -> None:
+    """Make sure that the lock row is there, in a transaction of its own."""
+    try:
+        with database.write() as tx:
+            tx.execute(sa.insert(quota_locks).values(holder=holder, uses=0))
+    except db_exc.DBDuplicateEntry:
+        # Somebody else made it a moment ago: just as good.
+        return
+
+
+def class_limits(tx: Transaction, class_name: str) -> Mapping[str, int]:
+    """Limits set for a quota class, by resource."""
+    table = quota_classes
+    rows = tx.execute(
+        sa.select(table.c.resource, table.c.hard_limit).where(table.c.class_name == class_name)
+    )
+    return {row.resource: row.hard_limit for row in rows}
+
+
+def project_limits(tx: Transaction, project_id: str, user_id: str = "") -> Mapping[str, int]:
+    """Limits set for a project, or for one user in it, by resource."""
+    table = quotas
+    rows = tx.execute(
+        sa.select(table.c.resource, table.c.hard_limit).where(
+            table.c.project_id == project_id, table.c.user_id == user_id
+        )
+    )
+    return {row.resource: row.hard_limit for row in rows}

@@ -1,0 +1,57 @@
+"""Faults: why a server is in ERROR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from nova.db.cell.models import instance_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The last thing that went wrong with a server."""
+
+    code: int
+    message: str
+    details: str
+    created_at: datetime
+    host: str | None = None
+
+
+def add(tx: Transaction, server_uuid: str, fault: Fault) -> None:
+    """Record a fault; the newest one is what users see."""
+    tx.execute(
+        sa.insert(instance_faults).values(
+            instance_uuid=server_uuid,
+            created_at=fault.created_at,
+            code=fault.code,
+            # The wire has no limit; the column does, and the details hold the whole text.
+            message=fault.message[:255],
+            details=fault.details,
+            host=fault.host,
+        )
+    )
+
+
+def latest(tx: Transaction, server_uuids: Sequence[str]) -> Mapping[str, Fault]:
+    """The newest fault of each of these servers that has one."""
+    if not server_uuids:
+        return {}
+    table = instance_faults
+    newest = (
+        sa.select(sa.func.max(table.c.id))
+        .where(table.c.instance_uuid.in_(list(server_uuids)))
+        .group_by(table.c.instance_uuid)
+    )
+    rows = tx.execute(sa.select(table).where(table.c.id.in_(newest)))
+    return {
+        row.instance_uuid: Fault(
+            row.code, row.message or "", row.details or "", row.created_at, row.host
+        )
+        for row in rows
+    }

@@ -1,0 +1,3 @@
+from groundwork.migrations import run_env
+
+run_env()

@@ -1,0 +1,174 @@
+"""Tables of a cell's database."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from groundwork.columns import Json, LongText, UtcTime
+from nova.db.journal_columns import event_columns, operation_columns
+
+METADATA = sa.MetaData()
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", _BIG, primary_key=True, autoincrement=True)
+
+
+def _times() -> list[sa.Column]:  # type: ignore[type-arg]
+    return [sa.Column("created_at", UtcTime, nullable=False), sa.Column("updated_at", UtcTime)]
+
+
+services = sa.Table(
+    "services",
+    METADATA,
+    _id(),
+    *_times(),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("binary", sa.String(255), nullable=False),
+    sa.Column("topic", sa.String(255)),
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    # The running process of this service; a new start makes a new one, and what the old one owned is orphaned.
+    sa.Column("incarnation", sa.String(36)),
+    sa.Column("last_seen_up", UtcTime),
+    sa.Column("report_count", sa.Integer, nullable=False, default=0),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("disabled_reason", sa.String(255)),
+    sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
+    sa.UniqueConstraint("host", "binary", name="uniq_services0host0binary"),
+)
+
+compute_nodes = sa.Table(
+    "compute_nodes",
+    METADATA,
+    _id(),
+    *_times(),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("hypervisor_hostname", sa.String(255), nullable=False),
+    sa.Column("hypervisor_type", sa.String(255), nullable=False),
+    sa.Column("hypervisor_version", sa.Integer, nullable=False),
+    sa.Column("host_ip", sa.String(39)),
+    sa.Column("cpu_info", Json),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("local_gb", sa.Integer, nullable=False),
+    sa.Column("uptime", sa.Text),
+    # False until discover_hosts has mapped the host; new rows are looked for here, not in the whole table.
+    sa.Column("mapped", sa.Boolean, nullable=False, default=False),
+    sa.UniqueConstraint(
+        "host", "hypervisor_hostname", name="uniq_compute_nodes0host0hypervisor_hostname"
+    ),
+)
+
+instances = sa.Table(
+    "instances",
+    METADATA,
+    _id(),
+    *_times(),
+    sa.Column("deleted_at", UtcTime),
+    # 0 while the server lives, its own id afterwards.
+    sa.Column("deleted", _BIG, nullable=False, default=0),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255), nullable=False),
+    sa.Column("display_name", sa.String(255)),
+    sa.Column("display_description", sa.String(255)),
+    sa.Column("hostname", sa.String(255)),
+    sa.Column("vm_state", sa.String(255), nullable=False),
+    sa.Column("task_state", sa.String(255)),
+    sa.Column("power_state", sa.Integer),
+    sa.Column("progress", sa.Integer, nullable=False, default=0),
+    sa.Column("host", sa.String(255)),
+    sa.Column("node", sa.String(255)),
+    sa.Column("availability_zone", sa.String(255)),
+    sa.Column("pinned_availability_zone", sa.String(255)),
+    sa.Column("flavorid", sa.String(255), nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("root_gb", sa.Integer, nullable=False),
+    sa.Column("ephemeral_gb", sa.Integer, nullable=False),
+    sa.Column("flavor", Json, nullable=False),
+    sa.Column("image_ref", sa.String(255)),
+    sa.Column("image_properties", Json),
+    sa.Column("kernel_id", sa.String(255)),
+    sa.Column("ramdisk_id", sa.String(255)),
+    sa.Column("key_name", sa.String(255)),
+    sa.Column("key_data", sa.Text),
+    sa.Column("user_data", LongText),
+    sa.Column("config_drive", sa.Boolean, nullable=False, default=False),
+    sa.Column("reservation_id", sa.String(255)),
+    sa.Column("launch_index", sa.Integer, nullable=False, default=0),
+    sa.Column("launched_at", UtcTime),
+    sa.Column("terminated_at", UtcTime),
+    sa.Column("locked_by", sa.String(16)),
+    sa.Column("locked_reason", sa.String(255)),
+    sa.Column("access_ip_v4", sa.String(39)),
+    sa.Column("access_ip_v6", sa.String(39)),
+    sa.Column("auto_disk_config", sa.Boolean, nullable=False, default=True),
+    sa.Column("root_device_name", sa.String(255)),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("security_groups", Json, nullable=False),
+    sa.Column("scheduler_hints", Json),
+    sa.Column("trusted_certs", Json),
+    # Lists read one page along one of these, newest first by default.
+    sa.Index("instances_project_created_idx", "project_id", "deleted", "created_at", "uuid"),
+    sa.Index("instances_deleted_created_idx", "deleted", "created_at", "uuid"),
+    sa.Index("instances_host_deleted_idx", "host", "deleted"),
+    sa.Index("instances_updated_at_idx", "updated_at"),
+)
+
+tags = sa.Table(
+    "tags",
+    METADATA,
+    sa.Column("resource_id", sa.String(36), primary_key=True),
+    sa.Column("tag", sa.String(80), primary_key=True, index=True),
+)
+
+instance_faults = sa.Table(
+    "instance_faults",
+    METADATA,
+    _id(),
+    sa.Column("instance_uuid", sa.String(36), nullable=False, index=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("message", sa.String(255)),
+    sa.Column("details", LongText),
+    sa.Column("host", sa.String(255)),
+)
+
+instance_actions = sa.Table(
+    "instance_actions",
+    METADATA,
+    _id(),
+    sa.Column("updated_at", UtcTime),
+    sa.Column("action", sa.String(255), nullable=False),
+    sa.Column("instance_uuid", sa.String(36), nullable=False),
+    sa.Column("request_id", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("project_id", sa.String(255)),
+    sa.Column("start_time", UtcTime, nullable=False),
+    sa.Column("finish_time", UtcTime),
+    sa.Column("message", sa.String(255)),
+    # The operation on the same server that has to end first.
+    sa.Column("blocked_by", _BIG),
+    *operation_columns(),
+    sa.Index("instance_actions_server_idx", "instance_uuid", "start_time"),
+    sa.Index("instance_actions_request_idx", "request_id"),
+    sa.Index("instance_actions_state_idx", "state", "place", "due_at"),
+)
+
+instance_actions_events = sa.Table(
+    "instance_actions_events",
+    METADATA,
+    _id(),
+    sa.Column(
+        "action_id",
+        _BIG,
+        sa.ForeignKey("instance_actions.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    *event_columns(),
+)

@@ -1,0 +1,251 @@
+"""Pages of servers: one cell's share of a list, sorted, filtered and cut by the database.
+
+Keyset paging: a page begins after a position (the sort values and uuid of a row), so its cost does not grow with its
+depth. Order must be the same in every cell and in Python, where pages are merged: NULLs come first going up, and text
+compares by code point whatever the database's collation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from groundwork.columns import UtcTime
+from groundwork.database import Transaction
+from nova.db.cell import faults, servers
+from nova.db.cell.faults import Fault
+from nova.db.cell.models import instances, tags
+from nova.domain.server import Server
+
+#: Sort keys of the API -> columns. ``locked`` sorts servers by whether somebody locked them.
+SORT_COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
+    name: instances.c[name]
+    for name in (
+        "access_ip_v4 access_ip_v6 auto_disk_config availability_zone config_drive created_at "
+        "display_description display_name host hostname image_ref kernel_id key_name launch_index "
+        "launched_at locked_by node power_state progress project_id ramdisk_id root_device_name "
+        "task_state terminated_at updated_at user_id uuid vm_state"
+    ).split()
+} | {
+    "instance_type_id": instances.c.flavorid,
+    "locked": sa.case((instances.c.locked_by.is_(None), 0), else_=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort key with its direction."""
+
+    key: str
+    is_descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Servers in one vm_state with one of these task_states (None: any)."""
+
+    vm_state: str
+    task_states: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagFilter:
+    """The four tag filters; empty tuples do not count."""
+
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    not_all_of: tuple[str, ...] = ()
+    not_any_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuery:
+    """What a list asks of every cell."""
+
+    sort: tuple[Sort, ...]
+    limit: int
+    #: Column name -> accepted values.
+    equals: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Column name -> regular expressions, of which one must be found in the value.
+    matches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    states: tuple[States, ...] | None = None
+    tags: TagFilter = TagFilter()
+    is_locked: bool | None = None
+    #: True: deleted ones only; None: both.
+    is_deleted: bool | None = False
+    changes_since: datetime | None = None
+    changes_before: datetime | None = None
+    #: Sort values and uuid of the row after which the page begins.
+    after: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """A server of a page, with its newest fault (only looked up for servers in ERROR or deleted ones)."""
+
+    server: Server
+    fault: Fault | None = None
+
+
+def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
+    """This cell's rows of the page, in order; at most ``query.limit``."""
+    statement = (
+        sa.select(*servers.COLUMNS)
+        .where(*_conditions(tx, query))
+        .order_by(*_order(tx, query.sort))
+        .limit(query.limit)
+    )
+    rows = tx.execute(statement).all()
+    uuids = [row.uuid for row in rows]
+    tags_of = servers.tags_of(tx, uuids)
+    faults_of = faults.latest(
+        tx, [row.uuid for row in rows if row.vm_state == "error" or row.deleted]
+    )
+    return [
+        ServerRow(servers.to_server(row, tags_of.get(row.uuid, ())), faults_of.get(row.uuid))
+        for row in rows
+    ]
+
+
+def position(server: Server, sort: Sequence[Sort]) -> tuple[Any, ...]:
+    """Where a server stands in that order: its sort values and its uuid."""
+    return (*(_value(server, each.key) for each in sort), server.uuid)
+
+
+def _value(server: Server, key: str) -> Any:
+    if key == "instance_type_id":
+        return server.flavor.flavorid
+    if key == "locked":
+        return 0 if server.locked_by is None else 1
+    return getattr(server, key)
+
+
+def _keys(tx: Transaction, sort: Sequence[Sort]) -> list[tuple[sa.ColumnElement[Any], bool]]:
+    """The columns to sort by with their directions; the uuid makes the order total."""
+    last = sort[0].is_descending if sort else False
+    keys = [(_comparable(tx, SORT_COLUMNS[each.key]), each.is_descending) for each in sort]
+    return [*keys, (_comparable(tx, instances.c.uuid), last)]
+
+
+def _comparable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    # uuids are lower-case hex: every collation agrees on them, and plain columns can use an index.
+    if not isinstance(column.type, sa.String) or column is instances.c.uuid:
+        return column
+    collation = {"mysql": "utf8mb4_bin", "postgresql": "C"}.get(tx.dialect)
+    return sa.collate(column, collation) if collation else column
+
+
+def _is_nullable(column: sa.ColumnElement[Any]) -> bool:
+    plain = column.element if isinstance(column, sa.sql.elements.UnaryExpression) else column
+    base = getattr(plain, "left", plain)
+    return bool(getattr(base, "nullable", True))
+
+
+def _order(tx: Transaction, sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
+    order: list[sa.ColumnElement[Any]] = []
+    for column, is_descending in _keys(tx, sort):
+        # SQLite and MariaDB put NULLs first going up, PostgreSQL last: say it where it can matter.
+        if tx.dialect == "postgresql" and _is_nullable(column):
+            directed = column.desc().nulls_last() if is_descending else column.asc().nulls_first()
+        else:
+            directed = column.desc() if is_descending else column.asc()
+        order.append(directed)
+    return order
+
+
+def _beyond(
+    column: sa.ColumnElement[Any], value: Any, is_descending: bool
+) -> sa.ColumnElement[bool]:
+    """Strictly after ``value`` in the direction of the sort, NULLs being the smallest."""
+    if value is None:
+        return sa.false() if is_descending else column.is_not(None)
+    if is_descending:
+        return sa.or_(column < value, column.is_(None)) if _is_nullable(column) else column < value
+    return column > value
+
+
+def _same(column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
+
+
+def _after(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
+    """The rows after the position: beyond in the first key, or equal there and beyond in the second, and so on."""
+    if query.after is None:
+        return []
+    keys = _keys(tx, query.sort)
+    options = []
+    for depth, (column, is_descending) in enumerate(keys):
+        equal = [
+            _same(other, value)
+            for (other, _), value in zip(keys[:depth], query.after, strict=False)
+        ]
+        options.append(sa.and_(*equal, _beyond(column, query.after[depth], is_descending)))
+    conditions = [sa.or_(*options)]
+    first, is_descending = keys[0]
+    if query.after[0] is not None and not _is_nullable(first):
+        # Said once more in a form along which an index is read from the right place.
+        bound = query.after[0]
+        conditions.append(first <= bound if is_descending else first >= bound)
+    return conditions
+
+
+def _conditions(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
+    table = instances
+    conditions: list[sa.ColumnElement[bool]] = []
+    if query.is_deleted is not None:
+        conditions.append(table.c.deleted != 0 if query.is_deleted else table.c.deleted == 0)
+    for name, values in query.equals.items():
+        column = table.c[name]
+        named = [value for value in values if value is not None]
+        options = [column.in_(named)] if named else []
+        if None in values:
+            options.append(column.is_(None))
+        conditions.append(sa.or_(*options))
+    for name, patterns in query.matches.items():
+        column = sa.cast(table.c[name], sa.String) if _is_time(name) else table.c[name]
+        conditions.append(sa.or_(*(column.regexp_match(pattern) for pattern in patterns)))
+    if query.states is not None:
+        conditions.append(sa.or_(sa.false(), *(_in_states(states) for states in query.states)))
+    if query.is_locked is not None:
+        locked = table.c.locked_by.is_not(None)
+        conditions.append(locked if query.is_locked else sa.not_(locked))
+    if query.changes_since is not None:
+        conditions.append(_changed() >= query.changes_since)
+    if query.changes_before is not None:
+        conditions.append(_changed() <= query.changes_before)
+    return [*conditions, *_tagged(query.tags), *_after(tx, query)]
+
+
+def _is_time(name: str) -> bool:
+    return isinstance(instances.c[name].type, UtcTime)
+
+
+def _changed() -> sa.ColumnElement[datetime]:
+    return sa.func.coalesce(instances.c.updated_at, instances.c.created_at)
+
+
+def _in_states(states: States) -> sa.ColumnElement[bool]:
+    condition = instances.c.vm_state == states.vm_state
+    if states.task_states is None:
+        return condition
+    return sa.and_(condition, instances.c.task_state.in_(states.task_states))
+
+
+def _tagged(wanted: TagFilter) -> list[sa.ColumnElement[bool]]:
+    """``tags`` all, ``tags-any`` one, ``not-tags`` not all, ``not-tags-any`` none."""
+    conditions = [_has_tag([tag]) for tag in wanted.all_of]
+    if wanted.any_of:
+        conditions.append(_has_tag(wanted.any_of))
+    if wanted.not_all_of:
+        conditions.append(sa.not_(sa.and_(*(_has_tag([tag]) for tag in wanted.not_all_of))))
+    if wanted.not_any_of:
+        conditions.append(sa.not_(_has_tag(wanted.not_any_of)))
+    return conditions
+
+
+def _has_tag(names: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(tags.c.resource_id == instances.c.uuid, tags.c.tag.in_(list(names)))
