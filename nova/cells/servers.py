@@ -1,0 +1,221 @@
+"""Servers wherever they are: in a cell, in cell0, or still a build request."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from groundwork.database import Database
+from groundwork.errors import Invalid, Unavailable
+from nova.cells.merge import Key, merge
+from nova.cells.registry import Cell, Registry
+from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.target import Targets
+from nova.db.api import builds, instance_mappings
+from nova.db.cell import faults, server_pages, servers
+from nova.db.cell.server_pages import ServerQuery, ServerRow
+from nova.domain.server import Server
+from nova.errors import ServerNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A server and where it is; ``cell`` None while it is a build request."""
+
+    row: ServerRow
+    cell: Cell | None
+
+    @property
+    def server(self) -> Server:
+        """The server."""
+        return self.row.server
+
+    @property
+    def project_id(self) -> str:
+        """Whose it is, as policies ask."""
+        return self.row.server.project_id
+
+    @property
+    def user_id(self) -> str:
+        """Who made it, as policies ask."""
+        return self.row.server.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One sorted page over all cells; ``missing`` are the cells that did not answer."""
+
+    rows: Sequence[ServerRow]
+    missing: tuple[Cell, ...] = ()
+
+
+class Servers:
+    """Finds servers over all cells."""
+
+    def __init__(
+        self,
+        *,
+        api_database: Database,
+        registry: Registry,
+        targets: Targets,
+        scatter: Scatter,
+        only_cells_of_project: bool = False,
+    ) -> None:
+        """``only_cells_of_project``: ask only cells where the project has servers, at the cost of one query more."""
+        self._api_database = api_database
+        self._registry = registry
+        self._targets = targets
+        self._scatter = scatter
+        self._only_cells_of_project = only_cells_of_project
+
+    def find(self, uuid: str, *, with_deleted: bool = False) -> Located:
+        """The server with its newest fault.
+
+        :raises ServerNotFound: nowhere, or deleted.
+        :raises Unavailable: its cell does not answer.
+        """
+        # Twice, because a server may move from its build request into a cell between two reads.
+        for _ in range(2):
+            with self._api_database.read() as tx:
+                mapping = instance_mappings.find(tx, uuid)
+                build = builds.find(tx, uuid) if mapping and mapping.cell_id is None else None
+            if mapping is None:
+                break
+            if mapping.cell_id is not None:
+                return self._in_cell(uuid, self._registry.by_id(mapping.cell_id), with_deleted)
+            if build is not None:
+                if build.cancel_requested:
+                    break
+                return Located(ServerRow(build.server), None)
+        raise not_found(uuid)
+
+    def _in_cell(self, uuid: str, cell: Cell, with_deleted: bool) -> Located:
+        answer = self._scatter.ask(
+            [cell],
+            lambda tx: (
+                servers.find(tx, uuid, with_deleted=with_deleted),
+                faults.latest(tx, [uuid]).get(uuid),
+            ),
+        )[cell]
+        match answer:
+            case Late() | Down():
+                raise Unavailable(f"Cell {cell.name} does not answer.", cell=cell.uuid)
+            case (None, _):
+                raise not_found(uuid)
+            case (Server() as server, fault):
+                return Located(ServerRow(server, fault), cell)
+        raise AssertionError("unreachable")
+
+    def page(
+        self, query: ServerQuery, *, project_id: str | None, marker: str | None = None
+    ) -> Page:
+        """One sorted page over all cells that the query can touch.
+
+        Cells that miss the deadline are listed in ``Page.missing`` and never delay the others. Order is that of
+        ``query.sort`` then uuid; it is stable while rows do not change.
+
+        :raises Invalid: the marker names no server that this query's project can see.
+        """
+        if marker is not None:
+            found = self._marker(marker, project_id, with_deleted=query.is_deleted is not False)
+            query = replace(query, after=server_pages.position(found, query.sort))
+        if query.limit == 0:
+            return Page(())
+        # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
+        waiting = self._waiting(query, project_id)
+        answers = self._scatter.ask(
+            self._cells(project_id), lambda tx: server_pages.page(tx, query)
+        )
+        pages: list[Sequence[ServerRow]] = []
+        missing: list[Cell] = []
+        for answer in answers.values():
+            match answer:
+                case Late(cell) | Down(cell):
+                    missing.append(cell)
+                case _:
+                    pages.append(answer)
+        merged = merge(
+            [*pages, waiting],
+            key=lambda row: _key(row.server, query),
+            identity=lambda row: row.server.uuid,
+        )
+        return Page(tuple(itertools.islice(merged, query.limit)), tuple(missing))
+
+    def _marker(self, uuid: str, project_id: str | None, *, with_deleted: bool) -> Server:
+        try:
+            found = self.find(uuid, with_deleted=True).server
+        except ServerNotFound as exc:
+            raise Invalid(f"marker [{uuid}] not found") from exc
+        if project_id is not None and found.project_id != project_id:
+            raise Invalid(f"marker [{uuid}] not found")
+        return found
+
+    def _cells(self, project_id: str | None) -> Iterable[Cell]:
+        cells = self._registry.all()
+        if not self._only_cells_of_project or project_id is None:
+            return cells
+        with self._api_database.read() as tx:
+            ids = set(instance_mappings.cells_of_project(tx, project_id))
+        return [cell for cell in cells if cell.id in ids]
+
+    def _waiting(self, query: ServerQuery, project_id: str | None) -> Sequence[ServerRow]:
+        """The build requests that the query selects, sorted as the cells sort; there are few, so in Python."""
+        with self._api_database.read() as tx:
+            found = [build.server for build in builds.visible(tx, project_id=project_id)]
+        rows = [ServerRow(server) for server in found if selects(query, server)]
+        rows.sort(key=lambda row: _key(row.server, query))
+        if query.after is not None:
+            start = _position_key(query.after, query)
+            rows = [row for row in rows if _key(row.server, query) > start]
+        return rows[: query.limit]
+
+
+def not_found(uuid: str) -> ServerNotFound:
+    """What clients are told about a server that is not there (for them)."""
+    return ServerNotFound(f"Instance {uuid} could not be found.", server=uuid)
+
+
+def selects(query: ServerQuery, server: Server) -> bool:
+    """Whether a server that is in no database row yet passes the filters of a query, as SQL would decide."""
+    if query.is_deleted or query.is_locked:
+        return False
+    for name, values in query.equals.items():
+        value = server.flavor.flavorid if name == "flavorid" else getattr(server, name)
+        if value not in values:
+            return False
+    for name, patterns in query.matches.items():
+        value = getattr(server, name)
+        if value is None or not any(re.search(pattern, str(value)) for pattern in patterns):
+            return False
+    if query.states is not None and not any(
+        states.vm_state == server.vm_state
+        and (states.task_states is None or server.task_state in states.task_states)
+        for states in query.states
+    ):
+        return False
+    if query.changes_since is not None and server.created_at < query.changes_since:
+        return False
+    if query.changes_before is not None and server.created_at > query.changes_before:
+        return False
+    has, tags = set(server.tags), query.tags
+    return (
+        has.issuperset(tags.all_of)
+        and (not tags.any_of or not has.isdisjoint(tags.any_of))
+        and (not tags.not_all_of or not has.issuperset(tags.not_all_of))
+        and has.isdisjoint(tags.not_any_of)
+    )
+
+
+def _key(server: Server, query: ServerQuery) -> tuple[Key, ...]:
+    return _position_key(server_pages.position(server, query.sort), query)
+
+
+def _position_key(position: Sequence[object], query: ServerQuery) -> tuple[Key, ...]:
+    last = query.sort[0].is_descending if query.sort else False
+    directions = [*(each.is_descending for each in query.sort), last]
+    return tuple(
+        Key(value, is_descending=is_descending)
+        for value, is_descending in zip(position, directions, strict=True)
+    )

@@ -1,0 +1,7 @@
+"""Neighbours over REST: one thin module per service, on keystoneauth.
+
+What belongs here: requests, answers as typed values, and the translation of refusals into
+``groundwork.errors``. What does not: deciding. ``session.py`` is the one place where requests are
+sent, timed and repeated. ``lifecycle`` does not import this room except through what it is handed;
+``scheduler``, ``conductor``, ``compute`` and ``cmd`` do.
+"""

@@ -1,0 +1,175 @@
+"""Asking Placement where something fits: the question and the answer as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class RequestGroup:
+    """What providers must have and be. The unsuffixed group (suffix "") may be met by several
+    providers of one tree and providers shared with it, a suffixed group by exactly one.
+
+    ``any_of`` and ``member_of`` hold alternatives: one of each inner tuple is needed. ``member_of``
+    and ``not_member_of`` are aggregate uuids, ``in_tree`` is the uuid of any provider of the tree.
+    """
+
+    suffix: str = ""
+    resources: Mapping[str, int] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    forbidden: tuple[str, ...] = ()
+    member_of: tuple[tuple[str, ...], ...] = ()
+    not_member_of: tuple[str, ...] = ()
+    in_tree: str | None = None
+
+    def parameters(self) -> Iterator[tuple[str, str]]:
+        """The group in the query grammar of Placement 1.39."""
+        suffix = self.suffix
+        if self.resources:
+            wanted = (f"{name}:{amount}" for name, amount in sorted(self.resources.items()))
+            yield f"resources{suffix}", ",".join(wanted)
+        if self.required or self.forbidden:
+            yield f"required{suffix}", _traits(self.required, self.forbidden)
+        for traits in self.any_of:
+            yield f"required{suffix}", "in:" + ",".join(traits)
+        for aggregates in self.member_of:
+            yield f"member_of{suffix}", "in:" + ",".join(aggregates)
+        if self.not_member_of:
+            yield f"member_of{suffix}", "!in:" + ",".join(self.not_member_of)
+        if self.in_tree:
+            yield f"in_tree{suffix}", self.in_tree
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateQuery:
+    """A whole question.
+
+    ``isolate`` puts each suffixed group on another provider. Each inner tuple of ``same_subtree``
+    names groups whose providers must lie below one of them.
+    """
+
+    groups: tuple[RequestGroup, ...]
+    limit: int | None = None
+    isolate: bool = False
+    root_required: tuple[str, ...] = ()
+    root_forbidden: tuple[str, ...] = ()
+    same_subtree: tuple[tuple[str, ...], ...] = ()
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """The question in the query grammar of Placement 1.39."""
+        asked = [parameter for group in self.groups for parameter in group.parameters()]
+        if sum(1 for group in self.groups if group.suffix) > 1:
+            asked.append(("group_policy", "isolate" if self.isolate else "none"))
+        if self.root_required or self.root_forbidden:
+            asked.append(("root_required", _traits(self.root_required, self.root_forbidden)))
+        asked += [("same_subtree", ",".join(suffixes)) for suffixes in self.same_subtree]
+        if self.limit is not None:
+            asked.append(("limit", str(self.limit)))
+        return asked
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRequest:
+    """One way to satisfy the question: provider uuid -> class -> amount, ready to be claimed.
+
+    ``mappings`` tells which providers serve which group (suffix -> provider uuids).
+    """
+
+    allocations: Mapping[str, Mapping[str, int]]
+    mappings: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of one class at one provider: what may be given out in all (overcommit included), and what is
+    given out.
+    """
+
+    capacity: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSummary:
+    """A provider of a tree that occurs in the answer."""
+
+    uuid: str
+    parent: str | None
+    root: str
+    traits: frozenset[str]
+    resources: Mapping[str, Room]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The answer, in Placement's order; ``summaries`` by provider uuid."""
+
+    requests: tuple[AllocationRequest, ...]
+    summaries: Mapping[str, ProviderSummary]
+
+
+def parse_candidates(body: bytes) -> Candidates:
+    """Read ``GET /allocation_candidates`` of 1.34 and later.
+
+    :raises msgspec.MsgspecError: the body is not of that shape.
+    """
+    wire = _DECODER.decode(body)
+    # Hosts of one kind have the same few dozen traits: each distinct list is read once, or
+    # reading them would be most of the work.
+    traits: dict[bytes, frozenset[str]] = {}
+    for summary in wire.provider_summaries.values():
+        written = bytes(summary.traits)
+        if written not in traits:
+            traits[written] = _TRAITS.decode(written)
+    return Candidates(
+        requests=tuple(
+            AllocationRequest(
+                {uuid: on.resources for uuid, on in request.allocations.items()}, request.mappings
+            )
+            for request in wire.allocation_requests
+        ),
+        summaries={
+            uuid: ProviderSummary(
+                uuid=uuid,
+                parent=summary.parent_provider_uuid,
+                root=summary.root_provider_uuid,
+                traits=traits[bytes(summary.traits)],
+                resources=summary.resources,
+            )
+            for uuid, summary in wire.provider_summaries.items()
+        },
+    )
+
+
+def _traits(required: tuple[str, ...], forbidden: tuple[str, ...]) -> str:
+    return ",".join((*required, *(f"!{trait}" for trait in forbidden)))
+
+
+class _On(msgspec.Struct):
+    resources: dict[str, int]
+
+
+class _Request(msgspec.Struct):
+    allocations: dict[str, _On]
+    mappings: dict[str, tuple[str, ...]]
+
+
+class _Summary(msgspec.Struct):
+    resources: dict[str, Room]
+    traits: msgspec.Raw
+    parent_provider_uuid: str | None
+    root_provider_uuid: str
+
+
+class _Answer(msgspec.Struct):
+    allocation_requests: list[_Request]
+    provider_summaries: dict[str, _Summary]
+
+
+_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Answer)
+_TRAITS: msgspec.json.Decoder[frozenset[str]] = msgspec.json.Decoder(frozenset[str])

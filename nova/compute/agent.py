@@ -1,0 +1,136 @@
+"""The compute service of one host."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from groundwork.context import RequestContext
+from groundwork.errors import Unavailable
+from nova.compute.conductor_door import ConductorDoor
+from nova.compute.inventory import InventoryReporter
+from nova.lifecycle.operations import OPERATIONS
+from nova.lifecycle.tools import HostTools
+from nova.periodic import Periodic
+from nova.rpc.bus import Address, Bus
+from nova.saga.messages import COMPUTE_TOPIC, LookAt
+from nova.saga.operation import Claimant, Place
+from nova.saga.worker import Worker
+from nova.service import SERVICE_VERSION, Identity
+from nova.virt.driver import Driver
+
+LOG = logging.getLogger(__name__)
+
+
+class ComputeEndpoint:
+    """What conductors and API processes may ask of a compute service."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def look_at(self, context: RequestContext, message: LookAt) -> None:
+        """Run what waits at this host."""
+        self._worker.look_at(message.operation_ids)
+
+
+class ComputeAgent:
+    """The daemon: step worker, life signs, inventory reports, and the audit of guests."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        driver: Driver,
+        bus: Bus,
+        door: ConductorDoor,
+        inventory: InventoryReporter,
+        tools: HostTools,
+        threads: int,
+        report_interval_s: float,
+        resources_interval_s: float,
+        enable_new_services: bool,
+    ) -> None:
+        self._identity = identity
+        self._driver = driver
+        self._door = door
+        self._inventory = inventory
+        self._enable_new = enable_new_services
+        self._is_disabled = False
+        self._reported = threading.Event()
+        worker = Worker(
+            door=door,
+            operations=OPERATIONS,
+            claimant=Claimant(
+                identity.owner,
+                identity.incarnation,
+                frozenset({Place.HOST, Place.DESTINATION}),
+                identity.host,
+            ),
+            tools=tools,
+        )
+        self._server = bus.serve(
+            Address(COMPUTE_TOPIC, server=identity.host), ComputeEndpoint(worker), threads=threads
+        )
+        self._resources = Periodic("compute-resources", resources_interval_s, self._report)
+        self._alive = Periodic("compute-report", report_interval_s, self._report_alive)
+
+    def start(self) -> None:
+        """Connect to the hypervisor, take over from an earlier incarnation, then serve."""
+        self._driver.start()
+        self._server.start()
+        try:
+            self._register()
+        except Unavailable as absent:
+            # The first report registers; until then the host is not chosen for anything.
+            LOG.warning("no conductor answers yet, trying again: %s", absent)
+        self._alive.start()
+        self._resources.start()
+
+    def stop(self) -> None:
+        """Finish the steps in hand."""
+        self._resources.stop()
+        self._alive.stop()
+        self._server.stop()
+
+    def wait_reported(self, timeout_s: float) -> bool:
+        """Whether the host's inventory has reached Placement, waiting for it at most that long."""
+        return self._reported.wait(timeout_s)
+
+    def _register(self) -> None:
+        me = self._identity
+        standing = self._door.register(
+            me.host, me.incarnation, version=SERVICE_VERSION, enabled=self._enable_new
+        )
+        self._is_disabled = standing.is_disabled
+
+    def _report_alive(self) -> None:
+        me = self._identity
+        standing = self._door.report_alive(me.host, me.incarnation)
+        if not standing.is_current:
+            LOG.warning("the cell has lost or replaced the record of host %s; registering", me.host)
+            self._register()
+        elif standing.is_disabled != self._is_disabled:
+            self._is_disabled = standing.is_disabled
+            self._resources.poke()
+
+    def _report(self) -> None:
+        """Tell the cell and Placement what the host has, and remove guests that belong elsewhere."""
+        facts = [self._driver.node_facts(node) for node in self._driver.nodes()]
+        for node in self._door.report_nodes(self._identity.host, facts):
+            self._inventory.report(node.uuid, node.name, disabled=self._is_disabled)
+        self._reported.set()
+        self._remove_unwanted()
+
+    def _remove_unwanted(self) -> None:
+        """Destroy guests whose server was deleted or moved while this host could not be reached.
+
+        The guests are listed before the cell is asked: a server that arrives in between is not in the list yet.
+        """
+        guests = [guest.uuid for guest in self._driver.guests()]
+        if not guests:
+            return
+        for uuid in self._door.unwanted(self._identity.host, guests):
+            LOG.warning(
+                "guest %s does not belong on host %s: removing it", uuid, self._identity.host
+            )
+            self._driver.destroy(uuid)

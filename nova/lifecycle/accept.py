@@ -1,0 +1,143 @@
+"""Accepting a create request: the promise that the rest of the plane keeps.
+
+One transaction in the API database checks the quota and inserts, for each server, its mapping, its request spec and
+its build request. After the commit the super-conductor is hinted at; should the hint get lost, its sweeper finds the
+build requests.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from groundwork.columns import now
+from groundwork.context import RequestContext
+from groundwork.database import Database, Transaction
+from nova.db import journal as rows
+from nova.db.api import builds, instance_mappings
+from nova.domain.request_spec import RequestSpec
+from nova.domain.server import Server
+from nova.lifecycle.create import CREATE, CreatePayload
+from nova.lifecycle.names import name_of
+from nova.quota.ledger import Demand, Ledger
+from nova.rpc.bus import Address, Bus
+from nova.saga.journal import HINT_AGAIN_S
+from nova.saga.messages import CONDUCTOR_TOPIC, LookAt
+from nova.saga.operation import Place, State
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """A checked create request. ``template`` is the first server, but for what makes each one different."""
+
+    template: Server
+    spec: RequestSpec
+    min_count: int = 1
+    max_count: int = 1
+    admin_password: str | None = None
+    #: The user chose the host name; otherwise it follows the server's name.
+    has_own_hostname: bool = False
+
+
+class Intake:
+    """Takes create requests and cancels builds that have no cell yet."""
+
+    def __init__(self, *, api_database: Database, ledger: Ledger, api_bus: Bus) -> None:
+        self._database = api_database
+        self._ledger = ledger
+        self._bus = api_bus
+
+    def accept(self, context: RequestContext, request: CreateRequest) -> Sequence[Server]:
+        """Promise the servers of a request; as many as the quota allows between its two counts.
+
+        :raises OverQuota: not even ``min_count`` fit.
+        """
+        flavor = request.template.flavor
+        demand = Demand(
+            min_count=request.min_count,
+            max_count=request.max_count,
+            vcpus_each=flavor.vcpus,
+            memory_mb_each=flavor.memory_mb,
+        )
+
+        def insert(tx: Transaction, count: int) -> Sequence[Server]:
+            servers = _servers(request, count)
+            ids = builds.insert(
+                tx, servers, spec=request.spec, journal=_first_entry(context, request)
+            )
+            tx.after_commit(lambda: self._hint(context, ids))
+            return servers
+
+        return self._ledger.spend(
+            request.template.project_id, request.template.user_id, demand, insert
+        )
+
+    def cancel(self, context: RequestContext, server: Server) -> bool:
+        """Give up a build that has no cell yet; False when it has one by now.
+
+        From this moment the server is gone for its user and for the quota; what was claimed for it is released by
+        whoever is at work on the build, or by the sweeper.
+        """
+
+        def work(tx: Transaction) -> bool:
+            build = builds.find(tx, server.uuid)
+            if build is None or not rows.request_cancel(tx, rows.BUILDS, build.operation_id):
+                return False
+            instance_mappings.queue_for_delete(tx, [server.uuid])
+            tx.after_commit(lambda: self._hint(context, [build.operation_id]))
+            return True
+
+        return self._database.run(work)
+
+    def _hint(self, context: RequestContext, operation_ids: Sequence[int]) -> None:
+        message = LookAt(operation_ids=tuple(operation_ids))
+        self._bus.cast(context, Address(CONDUCTOR_TOPIC), message)
+
+
+def _servers(request: CreateRequest, count: int) -> list[Server]:
+    return [_numbered(request, index) for index in range(count)]
+
+
+def _numbered(request: CreateRequest, index: int) -> Server:
+    """The server of that index; several servers of one request get numbers after their names."""
+    template = request.template
+    name = template.display_name or ""
+    hostname = template.hostname
+    if request.max_count > 1:
+        name = f"{name}-{index + 1}"
+        if request.has_own_hostname:
+            hostname = f"{hostname}-{index + 1}"
+    server_uuid = str(uuid.uuid4())
+    if not request.has_own_hostname:
+        hostname = name_of(name, fallback=f"Server-{server_uuid}")
+    return replace(
+        template, uuid=server_uuid, display_name=name, hostname=hostname, launch_index=index
+    )
+
+
+def _first_entry(context: RequestContext, request: CreateRequest) -> Mapping[str, Any]:
+    """The journal of a build at its beginning: the first step that really does something is next."""
+    payload = CreatePayload(
+        spec=request.spec,
+        reservation_id=request.template.reservation_id or "",
+        admin_password=request.admin_password,
+    )
+    first = CREATE.after("accept", request.template, payload)
+    assert first is not None
+    return {
+        "action": CREATE.action,
+        "request_id": context.request_id,
+        "start_time": request.template.created_at,
+        "state": State.RUNNING,
+        "step": first.name,
+        "place": Place.SUPER,
+        "attempts": 0,
+        "cancel_requested": False,
+        "due_at": now() + timedelta(seconds=HINT_AGAIN_S),
+        "payload": {"request": context.to_dict(), "values": msgspec.to_builtins(payload)},
+    }

@@ -1,0 +1,200 @@
+"""Create a server.
+
+The API records a build request, a request spec and an instance mapping (API database); that is the promise. From
+there on:
+
+    accept            SUPER      nothing to do; its undo forgets the build, or buries it in cell0 with a fault
+    schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request
+    hand_over         SUPER      the server and the rest of this operation move into the chosen cell
+    occupy_host       CONDUCTOR  nothing to do; its undo takes the next alternate host, or releases the claim
+    spawn             HOST       the guest exists and runs
+
+Everything is keyed by the server's uuid: the claim (consumer), the row in the cell, the guest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from groundwork.columns import now
+from groundwork.errors import Conflict
+from nova.db.api import builds
+from nova.domain.request_spec import RequestSpec
+from nova.domain.selection import Selection
+from nova.domain.server import Server
+from nova.lifecycle import burial, hand_over
+from nova.lifecycle.states import TaskState, VmState
+from nova.lifecycle.tools import CellTools, HostTools, SuperTools
+from nova.saga.operation import Operation, Outcome, Place, Run, Step
+from nova.virt.guest import PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePayload:
+    """What the steps of a create need from each other."""
+
+    spec: RequestSpec
+    #: Servers of one request are scheduled together, all or none.
+    reservation_id: str
+    admin_password: str | None = None
+    #: Where the server goes, once scheduled.
+    selection: Selection | None = None
+    #: Where it may go instead, best first; all in the same cell.
+    alternates: tuple[Selection, ...] = ()
+
+
+def _schedule(runs: Sequence[Run]) -> list[Outcome | Exception]:
+    """Claim a host for each server. Run twice, the scheduler replaces the claims that are there already."""
+    results: dict[int, Outcome | Exception] = {}
+    requests: dict[str, list[Run]] = {}
+    for run in runs:
+        requests.setdefault(run.payload.reservation_id, []).append(run)
+    for request in requests.values():
+        try:
+            results.update(_schedule_request(request))
+        except Exception as exc:
+            results.update({run.operation_id: exc for run in request})
+    return [results[run.operation_id] for run in runs]
+
+
+def _schedule_request(request: Sequence[Run]) -> dict[int, Outcome | Exception]:
+    first = request[0]
+    tools: SuperTools = first.tools
+    uuids = [run.server.uuid for run in request]
+    chosen = tools.scheduling.select(first.context, first.payload.spec, uuids)
+    return {
+        run.operation_id: Outcome(
+            payload=replace(
+                run.payload, selection=selection.chosen, alternates=selection.alternates
+            ),
+            details=f"host {selection.chosen.host}, {len(selection.alternates)} alternates",
+        )
+        for run, selection in zip(request, chosen, strict=True)
+    }
+
+
+def _release_claim(run: Run) -> None:
+    """Give back what was claimed, also when the scheduler died before it could say what."""
+    tools: SuperTools = run.tools
+    tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
+
+
+def _hand_over(run: Run) -> Outcome:
+    """Move the operation into the chosen cell; from here on its journal is there."""
+    hand_over.into_cell(run, run.payload.selection)
+    return Outcome(moved=True)
+
+
+def _leave(run: Run) -> Outcome:
+    """The build ends above the cells: the user deleted it (nothing is left), or it failed (cell0 keeps it)."""
+    tools: SuperTools = run.tools
+    if run.failure is None:
+        tools.api_database.run(lambda tx: builds.forget(tx, run.server.uuid))
+    else:
+        burial.bury(run, run.failure)
+    return Outcome(moved=True)
+
+
+def _nothing(run: Run) -> None:
+    """The work of this step is its undo."""
+
+
+def _take_alternate(run: Run) -> Outcome:
+    """Claim the next alternate in place of the host that failed; without one, release the claim.
+
+    The claim is one PUT that replaces the old host's allocation, so the server never holds two and never none. Run
+    twice, it puts the same again.
+    """
+    tools: CellTools = run.tools
+    payload: CreatePayload = run.payload
+    rest = payload.alternates
+    while rest:
+        candidate, rest = rest[0], rest[1:]
+        if _claim(run, candidate):
+            return Outcome(
+                payload=replace(payload, selection=candidate, alternates=rest),
+                server={
+                    "host": candidate.host,
+                    "node": candidate.node,
+                    "availability_zone": candidate.availability_zone,
+                },
+                details=f"rescheduled to {candidate.host}",
+                forward=True,
+            )
+    tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
+    return Outcome(payload=replace(payload, alternates=()), server={"host": None, "node": None})
+
+
+def _claim(run: Run, candidate: Selection) -> bool:
+    server = run.server
+    placement = run.tools.placement.acting_for(run.context)
+    held = placement.allocation(server.uuid)
+    try:
+        placement.claim(
+            server.uuid,
+            candidate.allocations,
+            project_id=server.project_id,
+            user_id=server.user_id,
+            consumer_generation=held.consumer_generation if held else None,
+            mappings=candidate.mappings,
+        )
+    except Conflict:
+        return False
+    return True
+
+
+def _spawn(run: Run) -> Outcome:
+    """Make the guest; a guest that is there already is left alone."""
+    tools: HostTools = run.tools
+    with tools.build_slot:
+        tools.driver.spawn(tools.describe_guest(run.server, run.payload.admin_password))
+    state = tools.driver.guest(run.server.uuid)
+    return Outcome(
+        # The password is the guest's now; the journal forgets it.
+        payload=replace(run.payload, admin_password=None),
+        server={
+            "power_state": int(state.power_state if state else PowerState.NOSTATE),
+            "launched_at": _launched(run.server),
+        },
+    )
+
+
+def _launched(server: Server) -> datetime:
+    return server.launched_at or now()
+
+
+def _destroy(run: Run) -> None:
+    tools: HostTools = run.tools
+    tools.driver.destroy(run.server.uuid)
+
+
+def _built(_server: Server, _payload: CreatePayload) -> Mapping[str, Any]:
+    return {"vm_state": VmState.ACTIVE, "task_state": None}
+
+
+def _failed(_server: Server, _payload: CreatePayload) -> Mapping[str, Any]:
+    return {"vm_state": VmState.ERROR, "task_state": None}
+
+
+CREATE = Operation(
+    "create",
+    payload=CreatePayload,
+    steps=(
+        Step("accept", Place.SUPER, run=_nothing, undo=_leave),
+        Step("schedule", Place.SUPER, run=_schedule, undo=_release_claim, batch=True),
+        Step(
+            "hand_over",
+            Place.SUPER,
+            run=_hand_over,
+            no_undo_because="until it is complete the build request rules, and a repetition completes it",
+            no_return=True,
+        ),
+        Step("occupy_host", Place.CONDUCTOR, run=_nothing, undo=_take_alternate),
+        Step("spawn", Place.HOST, run=_spawn, undo=_destroy, task_state=TaskState.SPAWNING),
+    ),
+    on_success=_built,
+    on_failure=_failed,
+)

@@ -1,0 +1,126 @@
+"""Delete a server.
+
+Permitted in every state, and it interrupts whatever runs: the other operation ends after its present step, and this
+one removes everything by the server's uuid.
+
+    destroy_guest     HOST       the guest is gone; left out when there is no host or it is down (the host removes
+                                 guests that the cell does not place on it when it comes back)
+    release_claim     CONDUCTOR  the allocation is gone; then only the record of the server is left
+
+It only goes forward: a step that fails is tried again until it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groundwork.columns import now
+from groundwork.context import RequestContext
+from groundwork.database import Database, Transaction
+from nova.db import journal as journal_rows
+from nova.db.cell import servers
+from nova.domain.server import Server
+from nova.lifecycle.states import TaskState, VmState
+from nova.lifecycle.tools import CellTools, HostTools
+from nova.saga.journal import Journal
+from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, State, Step
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePayload:
+    """Nothing but the server is needed."""
+
+
+_NEVER_BACK = "a delete is never taken back"
+
+
+def _has_host(server: Server, _payload: DeletePayload) -> bool:
+    return server.host is not None
+
+
+def _destroy_guest(run: Run) -> Outcome:
+    tools: HostTools = run.tools
+    tools.driver.destroy(run.server.uuid)
+    return Outcome(server={"power_state": 0})
+
+
+def _release_claim(run: Run) -> None:
+    tools: CellTools = run.tools
+    tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
+
+
+def _gone(_server: Server, _payload: DeletePayload) -> Mapping[str, Any]:
+    return {"deleted": True}
+
+
+def _stuck(_server: Server, _payload: DeletePayload) -> Mapping[str, Any]:
+    return {"vm_state": VmState.ERROR, "task_state": None}
+
+
+DELETE = Operation(
+    "delete",
+    payload=DeletePayload,
+    steps=(
+        Step(
+            "destroy_guest",
+            Place.HOST,
+            run=_destroy_guest,
+            no_undo_because=_NEVER_BACK,
+            needed=_has_host,
+            at_down_host=AtDownHost.SKIP,
+        ),
+        Step("release_claim", Place.CONDUCTOR, run=_release_claim, no_undo_because=_NEVER_BACK),
+    ),
+    on_success=_gone,
+    on_failure=_stuck,
+    forward_only=True,
+)
+
+
+def begin(journal: Journal, server: Server, context: RequestContext) -> None:
+    """Start deleting a server that lives in a cell; nothing happens when that is under way already."""
+
+    def start(tx: Transaction) -> None:
+        alive = journal_rows.alive_on_server(tx, journal.store.tables, server.uuid)
+        if any(row.action == DELETE.action for row in alive):
+            return
+        present = servers.find(tx, server.uuid)
+        if present is None:
+            return
+        servers.update(
+            tx, server.uuid, {"task_state": TaskState.DELETING, "updated_at": now(), "progress": 0}
+        )
+        journal.begin(
+            tx, action=DELETE.action, server=present, payload=DeletePayload(), context=context
+        )
+
+    journal.database.run(start)
+
+
+def delete_buried(cell0: Database, server: Server, context: RequestContext) -> None:
+    """Delete a server in cell0: there is no guest, no claim and nobody to ask, so it is done at once."""
+
+    def forget(tx: Transaction) -> None:
+        if not servers.mark_deleted(tx, server.uuid, now=now()):
+            return
+        journal_rows.insert(
+            tx,
+            journal_rows.CELL,
+            {
+                "action": DELETE.action,
+                "instance_uuid": server.uuid,
+                "request_id": context.request_id,
+                "user_id": context.user_id,
+                "project_id": context.project_id,
+                "start_time": now(),
+                "finish_time": now(),
+                "updated_at": now(),
+                "state": State.DONE,
+                "attempts": 0,
+                "cancel_requested": False,
+            },
+        )
+
+    cell0.run(forget)

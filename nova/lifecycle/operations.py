@@ -1,0 +1,9 @@
+"""All operations of this release."""
+
+from __future__ import annotations
+
+from nova.lifecycle.create import CREATE
+from nova.lifecycle.delete import DELETE
+from nova.saga.operation import Operations
+
+OPERATIONS = Operations(CREATE, DELETE)

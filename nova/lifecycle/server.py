@@ -1,0 +1,1 @@
+from nova.domain.server import *  # temporary

@@ -1,0 +1,61 @@
+"""How a journal tells a place that an operation waits there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from groundwork.context import RequestContext
+from nova.rpc.bus import Address, Bus
+from nova.saga.journal import Hinter
+from nova.saga.messages import COMPUTE_TOPIC, CONDUCTOR_TOPIC, LookAt
+from nova.saga.operation import Place
+
+LOG = logging.getLogger(__name__)
+
+
+class BusHinter:
+    """Casts on one bus: to the level's conductors, or to the host's compute service."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def hint(self, place: Place, host: str | None, operation_id: int) -> None:
+        """Tell whoever works at that place; a failure is logged, the sweeper comes by anyway."""
+        address = (
+            Address(COMPUTE_TOPIC, server=host) if host is not None else Address(CONDUCTOR_TOPIC)
+        )
+        context = RequestContext.admin()
+        try:
+            self._bus.cast(context, address, LookAt(operation_ids=(operation_id,)))
+        except Exception:
+            LOG.exception("a hint to %s could not be sent", address)
+
+
+class LocalHinter:
+    """Does what belongs to this process in its own threads, and passes the rest on."""
+
+    def __init__(
+        self,
+        *,
+        places: frozenset[Place],
+        executor: Executor,
+        look_at: Callable[[tuple[int, ...]], None],
+        otherwise: Hinter,
+    ) -> None:
+        self._places = places
+        self._executor = executor
+        self._look_at = look_at
+        self._otherwise = otherwise
+
+    def hint(self, place: Place, host: str | None, operation_id: int) -> None:
+        """Queue the operation for this process's own worker, or tell another one."""
+        if place not in self._places:
+            self._otherwise.hint(place, host, operation_id)
+            return
+        try:
+            self._executor.submit(self._look_at, (operation_id,))
+        except RuntimeError:
+            # The process is stopping; whoever comes next finds the operation.
+            LOG.debug("operation %d is left to the next process", operation_id)

@@ -1,0 +1,84 @@
+"""Where the servers behind the journalled operations are kept: a cell's rows, or build requests above the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+import sqlalchemy as sa
+
+from groundwork.columns import now
+from groundwork.database import Transaction
+from nova.db import journal
+from nova.db.api.models import build_requests
+from nova.db.cell import faults, servers
+from nova.domain.server import Server
+from nova.saga.operation import Failure
+
+
+class Store(Protocol):
+    """The part of a journal that differs between the levels."""
+
+    tables: journal.JournalTables
+
+    def load(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
+        """The server that an operation row is about; None when it is gone."""
+
+    def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
+        """Change columns of that server."""
+
+    def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
+        """Tell the user why the operation failed."""
+
+
+class CellStore:
+    """Servers of one cell."""
+
+    tables = journal.CELL
+
+    def load(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
+        return servers.find(tx, row.instance_uuid)
+
+    def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
+        values = dict(values)
+        if values.pop("deleted", False):
+            servers.mark_deleted(tx, row.instance_uuid, now=now())
+            return
+        servers.update(tx, row.instance_uuid, servers.from_wire(values) | {"updated_at": now()})
+
+    def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
+        faults.add(
+            tx,
+            row.instance_uuid,
+            faults.Fault(
+                code=500,
+                message=failure.text,
+                details=failure.details,
+                created_at=now(),
+                host=row.place_host,
+            ),
+        )
+
+
+class BuildStore:
+    """Servers that have no cell yet: the JSON picture in their build request."""
+
+    tables = journal.BUILDS
+
+    def load(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
+        return msgspec.convert(row.server, Server)
+
+    def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
+        # Read anew: this transaction may have saved before.
+        stored = tx.execute(
+            sa.select(build_requests.c.server).where(build_requests.c.id == row.id)
+        ).scalar_one()
+        tx.execute(
+            sa.update(build_requests)
+            .where(build_requests.c.id == row.id)
+            .values(server={**stored, **msgspec.to_builtins(dict(values))}, updated_at=now())
+        )
+
+    def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
+        """Nothing: a build that fails here is buried in cell0, and the fault is written there."""

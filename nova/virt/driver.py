@@ -1,0 +1,111 @@
+"""What every hypervisor driver can do: a small required core, and protocols for what only some can
+do.
+
+Rules of the house for drivers:
+
+- Every call is keyed by the server's uuid and may be repeated: the second time finds the work done.
+- Answers say what is, not what was asked for or remembered. A restarted driver answers as the old
+  one did.
+- Calls come from several threads at once, for different servers; for one server they come one after
+  the other, except ``destroy``, which may overtake a ``spawn``.
+- An ability beyond the core is a protocol of its own below. A driver has it by having its methods,
+  and nobody has to call a method to learn that it is not there.
+- Failures are kinds of ``groundwork.errors`` with a sentence that the tenant may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from nova.virt.guest import GuestSpec, GuestState
+from nova.virt.provider_tree import ProviderTree
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What the API shows about a node: as in ``GET /os-hypervisors/{id}``.
+
+    ``hypervisor_version`` is a number that grows with the release (1002003 for 1.2.3). ``uptime``
+    is a line as ``uptime(1)`` prints it, None when the hypervisor cannot tell.
+    """
+
+    hypervisor_type: str
+    hypervisor_version: int
+    hypervisor_hostname: str
+    host_ip: str
+    cpu_info: Mapping[str, object]
+    vcpus: int
+    memory_mb: int
+    local_gb: int
+    uptime: str | None = None
+
+
+class Driver(Protocol):
+    """The required core."""
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and metrics, such as ``fake``."""
+
+    def start(self) -> None:
+        """Connect to the hypervisor and clear what an earlier process left half-written; before any
+        other call.
+
+        :raises Unavailable: the hypervisor cannot be used now; trying again later may succeed.
+        """
+
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes that this host drives now, sorted; they may come and go while the
+        process runs.
+        """
+
+    def node_facts(self, node: str) -> NodeFacts:
+        """:raises NotFound: no such node (any more)."""
+
+    def update_provider_tree(self, tree: ProviderTree, node: str) -> None:
+        """Edit inventories and traits of ``node`` (the root of ``tree``) and of what is below it to
+        what is true now.
+
+        Overcommit and reservations are the operator's and stay None. Called again with a fresh tree
+        when somebody else changed Placement in between, so it keeps nothing between calls.
+
+        :raises NotFound: no such node (any more).
+        """
+
+    def guests(self) -> tuple[GuestState, ...]:
+        """All guests of this host, half-made ones too, sorted by uuid."""
+
+    def guest(self, uuid: str) -> GuestState | None:
+        """The guest as it is now, None when there is none."""
+
+    def spawn(self, guest: GuestSpec) -> None:
+        """Make the guest exist and run; one that was begun before is completed, one that is
+        complete is left alone.
+
+        After a failure something half-made may remain: ``destroy`` clears it.
+
+        :raises Conflict: the guest was destroyed while it was being made.
+        :raises NotFound: no such node.
+        """
+
+    def destroy(self, uuid: str) -> None:
+        """Make sure that nothing of the guest is left; a guest that is not there is success."""
+
+
+@runtime_checkable
+class PowerControl(Protocol):
+    """A driver that can switch its guests on and off.
+
+    All raise ``NotFound`` for a guest that is not there.
+    """
+
+    def power_on(self, uuid: str) -> None:
+        """Run the guest; nothing happens when it runs."""
+
+    def power_off(self, uuid: str) -> None:
+        """Stop the guest and keep its disks; nothing happens when it is off."""
+
+    def reboot(self, uuid: str) -> None:
+        """Restart the guest; one that is off is started."""

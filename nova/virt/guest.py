@@ -1,0 +1,59 @@
+"""What a driver is told about a guest, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class PowerState(IntEnum):
+    """As ``OS-EXT-STS:power_state`` of the Compute API; 2 and 5 are not used there."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class GuestState:
+    """A guest as the hypervisor has it. ``NOSTATE`` is also a guest whose making was cut short."""
+
+    uuid: str
+    power_state: PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """All that it takes to make a guest; a driver asks nobody for more.
+
+    ``name`` is the tenant's name for the server, ``instance_name`` the hypervisor's
+    (``instance-0000002a``). ``image_id`` is None for a guest that boots from a volume. Sizes: MiB
+    for memory and swap, GiB for disks.
+    """
+
+    uuid: str
+    name: str
+    instance_name: str
+    project_id: str
+    user_id: str
+    node: str
+    vcpus: int
+    memory_mb: int
+    root_gb: int
+    ephemeral_gb: int
+    swap_mb: int
+    hostname: str
+    image_id: str | None = None
+    image_properties: Mapping[str, str] = field(default_factory=dict)
+    flavor_extra_specs: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    user_data: str | None = None
+    config_drive: bool = False
+    key_name: str | None = None
+    key_data: str | None = None
+    admin_password: str | None = field(default=None, repr=False)
+    networks: tuple[Mapping[str, object], ...] = ()

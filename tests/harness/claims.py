@@ -1,0 +1,83 @@
+"""Placement and the scheduler, as small as the operations need them: who holds what, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from groundwork.context import RequestContext
+from groundwork.errors import Conflict
+from nova.domain.request_spec import RequestSpec
+from nova.domain.selection import Selection, ServerSelection
+from nova.errors import NoValidHost
+
+
+@dataclass(frozen=True)
+class Held:
+    """A consumer's allocation."""
+
+    resources: Mapping[str, Mapping[str, int]]
+    consumer_generation: int
+
+
+@dataclass
+class Claims:
+    """Allocations by consumer; providers named in ``full`` refuse new ones."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    full: set[str] = field(default_factory=set)
+
+    def acting_for(self, _context: RequestContext) -> Claims:
+        return self
+
+    def allocation(self, consumer: str) -> Held | None:
+        return self.held.get(consumer)
+
+    def claim(
+        self,
+        consumer: str,
+        allocations: Mapping[str, Mapping[str, int]],
+        *,
+        project_id: str,
+        user_id: str,
+        consumer_generation: int | None = None,
+        mappings: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        present = self.held.get(consumer)
+        if consumer_generation != (present.consumer_generation if present else None):
+            raise Conflict("consumer generation conflict")
+        if self.full & set(allocations):
+            raise Conflict("no room")
+        self.held[consumer] = Held(allocations, (consumer_generation or 0) + 1)
+
+    def delete_allocation(self, consumer: str) -> None:
+        self.held.pop(consumer, None)
+
+
+@dataclass
+class Chooser:
+    """A scheduler that offers its selections in order; a server that asks again gets the same one anew."""
+
+    claims: Claims
+    offers: Sequence[Selection]
+    refuses: bool = False
+
+    def select(
+        self, context: RequestContext, spec: RequestSpec, servers: Sequence[str]
+    ) -> Sequence[ServerSelection]:
+        if self.refuses:
+            raise NoValidHost("No valid host was found. Of 2 hosts: VCPU removed 2.", hosts=2)
+        return [self._one(uuid) for uuid in servers]
+
+    def _one(self, uuid: str) -> ServerSelection:
+        first, *rest = self.offers
+        held = self.claims.allocation(uuid)
+        self.claims.claim(
+            uuid,
+            first.allocations,
+            project_id="p",
+            user_id="u",
+            consumer_generation=held.consumer_generation if held else None,
+        )
+        same_cell = tuple(offer for offer in rest if offer.cell_uuid == first.cell_uuid)
+        return ServerSelection(uuid, first, same_cell)
