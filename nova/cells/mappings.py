@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
 from oslo_utils import uuidutils
 
 from groundwork.database import Database, Transaction
@@ -74,7 +75,11 @@ def map_cell0(api_database: Database, database_connection: str) -> tuple[CellMap
         )
         return made, True
 
-    return api_database.run(work)
+    try:
+        return api_database.run(work)
+    except DBDuplicateEntry:
+        # Somebody else made it since we looked; a new transaction sees theirs.
+        return api_database.run(work)
 
 
 def create_cell(

@@ -44,6 +44,7 @@ GROUPS: dict[str | None, list[cfg.Opt]] = {
             "for the error.",
         ),
     ],
+    "keystone": [*_session(), *_auth(), *_adapter("identity")],
     "service_user": [
         *_session(),
         *_auth(),

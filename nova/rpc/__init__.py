@@ -13,3 +13,8 @@ and answer them. Everybody but ``api``, ``db`` and ``virt`` may import this room
 A cast is a hint. Anything that must happen is committed to a database first, and found there again when the hint is
 lost.
 """
+
+from groundwork import native_threads
+
+# Importing oslo.messaging decides on the threading model of the process, so this has to come first.
+native_threads.insist()

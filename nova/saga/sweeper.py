@@ -76,7 +76,7 @@ class Sweeper:
             due = rows.due(tx, journal.store.tables, places=self._places, now=now(), limit=_BATCH)
         hinted = []
         for row in due:
-            place = Place(row.place)
+            Place(row.place)
             if row.place_host is not None and not self._liveness.is_host_up(row.place_host):
                 _logged(lambda i=row.id: journal.host_is_down(i))  # type: ignore[misc]
                 continue

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from nova.virt.guest import GuestSpec, GuestState
 from nova.virt.provider_tree import ProviderTree
@@ -35,7 +35,7 @@ class NodeFacts:
     hypervisor_version: int
     hypervisor_hostname: str
     host_ip: str
-    cpu_info: Mapping[str, object]
+    cpu_info: Mapping[str, Any]
     vcpus: int
     memory_mb: int
     local_gb: int

@@ -1,1 +1,1 @@
-"""Test harness: a whole plane in one thread, whose every step can be made to fail, to run twice, or to kill its worker."""
+"""A whole plane in one thread, whose every step can be made to fail, to run twice, or to kill its worker."""

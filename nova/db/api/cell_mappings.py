@@ -105,13 +105,9 @@ def delete(tx: Transaction, cell_id: int) -> bool:
 def count_servers(tx: Transaction, cell_id: int) -> MappedServers:
     """The servers that are mapped to the cell, along ``instance_mappings_cell_idx``."""
     own = instance_mappings.c
-    counted = tx.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(sa.case((own.queued_for_delete, 0), else_=1)), 0),
-        ).where(own.cell_id == cell_id)
-    ).one()
-    return MappedServers(all=int(counted[0]), living=int(counted[1]))
+    living = sa.func.coalesce(sa.func.sum(sa.case((own.queued_for_delete, 0), else_=1)), 0)
+    found: Any = tx.execute(sa.select(sa.func.count(), living).where(own.cell_id == cell_id)).one()
+    return MappedServers(all=int(found[0]), living=int(found[1]))
 
 
 def unmap_servers(tx: Transaction, cell_id: int) -> int:

@@ -210,7 +210,7 @@ def page_served(
     statement = _select_served().where(compute_nodes.c.id >= from_id).order_by(compute_nodes.c.id)
     if name_contains is not None:
         statement = statement.where(
-            compute_nodes.c.hypervisor_hostname.contains(name_contains, autoescape=True)
+            compute_nodes.c.hypervisor_hostname.icontains(name_contains, autoescape=True)
         )
     if limit is not None:
         statement = statement.limit(limit)

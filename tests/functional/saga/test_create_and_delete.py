@@ -35,7 +35,8 @@ def test_create_ends_active_on_the_chosen_host(world: World) -> None:
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.cell is not None
+    assert located is not None
+    assert located.cell is not None
     assert (located.server.vm_state, located.server.task_state) == ("active", None)
     assert (located.server.host, located.cell.uuid) == ("host1", CELL1)
     assert located.server.launched_at is not None
@@ -65,7 +66,8 @@ def test_create_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.server.vm_state == "active"
+    assert located is not None
+    assert located.server.vm_state == "active"
     assert sabotage.seen[step, False] >= 1
     world.assert_sound()
 
@@ -78,9 +80,12 @@ def test_create_that_cannot_be_scheduled_is_buried(
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.cell is not None and located.cell.is_cell0
+    assert located is not None
+    assert located.cell is not None
+    assert located.cell.is_cell0
     assert located.server.vm_state == "error"
-    assert located.row.fault is not None and "Mishap" in located.row.fault.message
+    assert located.row.fault is not None
+    assert "Mishap" in located.row.fault.message
     world.assert_sound()
 
 
@@ -89,7 +94,8 @@ def test_a_build_without_valid_host_tells_the_counts(world: World) -> None:
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.row.fault is not None
+    assert located is not None
+    assert located.row.fault is not None
     assert located.row.fault.message == "No valid host was found. Of 2 hosts: VCPU removed 2."
     world.assert_sound()
 
@@ -142,7 +148,9 @@ def test_burial_survives(world: World, sabotage: Sabotage, undone: str, mode: Mo
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.cell is not None and located.cell.is_cell0
+    assert located is not None
+    assert located.cell is not None
+    assert located.cell.is_cell0
     assert sabotage.seen[undone, True] >= 1
     world.assert_sound()
 
@@ -153,7 +161,8 @@ def test_a_full_alternate_is_passed_over(world: World, sabotage: Sabotage) -> No
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.server.vm_state == "error"
+    assert located is not None
+    assert located.server.vm_state == "error"
     world.assert_sound()
 
 
@@ -307,7 +316,8 @@ def test_second_cell_builds_too(world: World) -> None:
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.cell is not None
+    assert located is not None
+    assert located.cell is not None
     assert (located.cell.uuid, located.server.host) == (CELL2, "host3")
     world.assert_sound()
 
@@ -334,7 +344,8 @@ def test_a_torn_hand_over_is_completed(world: World) -> None:
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.server.vm_state == "active"
+    assert located is not None
+    assert located.server.vm_state == "active"
     world.assert_sound()
 
 
@@ -357,5 +368,7 @@ def test_a_torn_burial_is_completed(world: World) -> None:
     [server] = world.create()
     world.settle()
     located = world.find(server)
-    assert located is not None and located.cell is not None and located.cell.is_cell0
+    assert located is not None
+    assert located.cell is not None
+    assert located.cell.is_cell0
     world.assert_sound()

@@ -1,0 +1,1 @@
+"""The resources of the Compute API, one folder each: ``operations``, ``schemas``, ``views``."""

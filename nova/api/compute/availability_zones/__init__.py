@@ -1,0 +1,1 @@
+"""Availability zones and whether they take servers."""

@@ -1,0 +1,1 @@
+"""The operations on a server, as its journal tells them."""

@@ -1,0 +1,1 @@
+"""Servers: create, list, show, delete."""

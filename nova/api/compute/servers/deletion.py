@@ -1,0 +1,55 @@
+"""Which way a server is deleted depends on where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from groundwork.context import RequestContext
+from groundwork.database import Database
+from nova.cells.registry import Cell
+from nova.cells.servers import Located, Servers
+from nova.cells.target import Targets
+from nova.db.api import instance_mappings
+from nova.lifecycle import delete
+from nova.lifecycle.accept import Intake
+from nova.lifecycle.states import require_unlocked
+from nova.saga.journal import Journal
+
+
+class Deletion:
+    """Deletes build requests, servers in cells, and servers buried in cell0."""
+
+    def __init__(
+        self,
+        *,
+        api_database: Database,
+        servers: Servers,
+        targets: Targets,
+        intake: Intake,
+        journal_of: Callable[[Cell], Journal],
+    ) -> None:
+        self._api_database = api_database
+        self._servers = servers
+        self._targets = targets
+        self._intake = intake
+        self._journal_of = journal_of
+
+    def delete(self, context: RequestContext, located: Located) -> None:
+        """Begin to delete the server; it stops counting for the quota at once.
+
+        :raises Conflict: it is locked.
+        """
+        server = located.server
+        require_unlocked(server, verb="delete", is_admin=context.is_admin)
+        if located.cell is None:
+            if self._intake.cancel(context, server):
+                return
+            # The build reached a cell between our look and our request.
+            located = self._servers.find(server.uuid)
+        if located.cell is None:
+            return
+        self._api_database.run(lambda tx: instance_mappings.queue_for_delete(tx, [server.uuid]))
+        if located.cell.is_cell0:
+            delete.delete_buried(self._targets.database(located.cell), server, context)
+        else:
+            delete.begin(self._journal_of(located.cell), server, context)

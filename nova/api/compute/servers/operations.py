@@ -1,0 +1,250 @@
+"""``/servers``: create, list, show, delete."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from groundwork.errors import Problem, Unavailable
+from groundwork.operations import Answer, Call, operation
+from nova.api.compute.servers import schemas
+from nova.api.compute.servers.create_request import CreateRequests
+from nova.api.compute.servers.deletion import Deletion
+from nova.api.compute.servers.host_status import HostStatuses
+from nova.api.compute.servers.listing import Ask, ServerLists
+from nova.api.compute.servers.views import (
+    ServerView,
+    Showing,
+    brief,
+    unreachable,
+    unreachable_alone,
+    unreachable_in_detail,
+)
+from nova.api.links import Links
+from nova.cells.servers import Located, Page, Servers
+from nova.cells.unreachable import UnreachableServers
+from nova.db.cell.server_pages import ServerRow
+from nova.lifecycle.accept import Intake
+
+LOG = logging.getLogger(__name__)
+
+_DOWN_CELLS_SHOWN = (2, 69)
+
+
+class ServerOperations:
+    """The resource."""
+
+    def __init__(
+        self,
+        *,
+        servers: Servers,
+        unreachable_servers: UnreachableServers,
+        requests: CreateRequests,
+        intake: Intake,
+        deletion: Deletion,
+        lists: ServerLists,
+        view: ServerView,
+        links: Links,
+        host_statuses: HostStatuses,
+        enable_instance_password: bool = True,
+        skip_down_cells: bool = True,
+    ) -> None:
+        self._servers = servers
+        self._unreachable = unreachable_servers
+        self._requests = requests
+        self._intake = intake
+        self._deletion = deletion
+        self._lists = lists
+        self._view = view
+        self._links = links
+        self._host_statuses = host_statuses
+        self._passwords = enable_instance_password
+        self._skip_down_cells = skip_down_cells
+
+    def find(self, call: Call) -> Located:
+        """The server that the path names. :raises ServerNotFound: there is none."""
+        return self._servers.find(call.path["id"])
+
+    @operation(
+        "POST",
+        "/servers",
+        versions="2.1-",
+        policy="os_compute_api:servers:create",
+        soft_policies=(
+            "os_compute_api:servers:create:forced_host",
+            "compute:servers:create:requested_destination",
+            "os_compute_api:servers:create:attach_network",
+            "os_compute_api:servers:create:trusted_certs",
+            "os_compute_api:servers:create:zero_disk_flavor",
+        ),
+        body=schemas.CREATE,
+        response=schemas.ACCEPTED,
+        success=202,
+        errors=(400, 403, 409),
+    )
+    def create(self, call: Call) -> Answer:
+        """Create one or several servers."""
+        request = self._requests.read(call)
+        servers = self._intake.accept(call.context, request)
+        body = call.body["server"]
+        if str(body.get("return_reservation_id", "")).lower() in ("true", "1", "yes", "on"):
+            return Answer({"reservation_id": request.template.reservation_id})
+        first = servers[0]
+        links = self._links.of(call.origin, "servers", first.uuid)
+        shown: dict[str, Any] = {
+            "id": first.uuid,
+            "links": links,
+            "OS-DCF:diskConfig": "AUTO" if first.auto_disk_config else "MANUAL",
+            "security_groups": [{"name": name} for name in first.security_groups],
+        }
+        if self._passwords:
+            shown["adminPass"] = request.admin_password
+        return Answer({"server": shown}, headers={"Location": links[0]["href"]})
+
+    @operation(
+        "GET",
+        "/servers",
+        versions="2.1-",
+        policy="os_compute_api:servers:index",
+        soft_policies=(
+            "os_compute_api:servers:index:get_all_tenants",
+            "os_compute_api:servers:allow_all_filters",
+        ),
+        query=schemas.LIST_QUERY,
+        response=schemas.LISTED,
+        errors=(400, 403),
+    )
+    def index(self, call: Call) -> Answer:
+        """List servers, briefly."""
+        ask = self._lists.read(
+            call, all_tenants_rule="os_compute_api:servers:index:get_all_tenants"
+        )
+        page = self._page(call, ask)
+        shown = [brief(self._links, call, row.server) for row in page.rows]
+        shown += self._missing(call, ask, page, detailed=False)
+        return self._answer(call, ask, page, shown)
+
+    @operation(
+        "GET",
+        "/servers/detail",
+        versions="2.1-",
+        policy="os_compute_api:servers:detail",
+        soft_policies=(
+            "os_compute_api:servers:detail:get_all_tenants",
+            "os_compute_api:servers:allow_all_filters",
+            "os_compute_api:os-extended-server-attributes",
+            "os_compute_api:servers:show:host_status",
+            "os_compute_api:servers:show:host_status:unknown-only",
+            "os_compute_api:servers:show:flavor-extra-specs",
+        ),
+        query=schemas.LIST_QUERY,
+        response=schemas.LISTED,
+        errors=(400, 403),
+    )
+    def detail(self, call: Call) -> Answer:
+        """List servers with all their fields."""
+        ask = self._lists.read(
+            call, all_tenants_rule="os_compute_api:servers:detail:get_all_tenants"
+        )
+        page = self._page(call, ask)
+        shown = self._show(call, page.rows)
+        shown += self._missing(call, ask, page, detailed=True)
+        return self._answer(call, ask, page, shown)
+
+    @operation(
+        "GET",
+        "/servers/{id}",
+        versions="2.1-",
+        policy=None,
+        soft_policies=(
+            "os_compute_api:servers:show",
+            "os_compute_api:os-extended-server-attributes",
+            "os_compute_api:servers:show:host_status",
+            "os_compute_api:servers:show:host_status:unknown-only",
+            "os_compute_api:servers:show:flavor-extra-specs",
+        ),
+        query=schemas.SHOW_QUERY,
+        response=schemas.SHOWN,
+        errors=(400, 403, 404),
+    )
+    def show(self, call: Call) -> Answer:
+        """Show a server."""
+        rule = "os_compute_api:servers:show"
+        try:
+            located = self.find(call)
+        except Unavailable:
+            if call.version < _DOWN_CELLS_SHOWN:
+                raise
+            known = self._unreachable.find(call.path["id"])
+            call.authorize(rule, {"project_id": known.project_id, "user_id": known.user_id})
+            return Answer({"server": unreachable_alone(self._links, call, known)})
+        call.authorize(rule, {"project_id": located.project_id, "user_id": located.user_id})
+        [shown] = self._show(call, [located.row], is_detail_of_one=True)
+        return Answer({"server": shown})
+
+    @operation(
+        "DELETE",
+        "/servers/{id}",
+        versions="2.1-",
+        policy="os_compute_api:servers:delete",
+        success=204,
+        errors=(403, 404, 409),
+        subject="find",
+    )
+    def delete(self, call: Call, located: Located) -> Answer:
+        """Delete a server."""
+        self._deletion.delete(call.context, located)
+        return Answer()
+
+    def _page(self, call: Call, ask: Ask) -> Page:
+        if ask.is_empty:
+            return Page(())
+        page = self._servers.page(ask.query, project_id=ask.project_id, marker=ask.marker)
+        if page.missing and call.version < _DOWN_CELLS_SHOWN and not self._skip_down_cells:
+            names = ", ".join(cell.name for cell in page.missing)
+            raise CellsMissing(f"These cells do not answer: {names}.")
+        return page
+
+    def _missing(self, call: Call, ask: Ask, page: Page, *, detailed: bool) -> list[dict[str, Any]]:
+        """Servers of cells that do not answer, from 2.69 and only in plain lists."""
+        if not page.missing or call.version < _DOWN_CELLS_SHOWN or not ask.is_plain:
+            return []
+        known = self._unreachable.of_cells(
+            page.missing, ask.project_id, limit=ask.query.limit - len(page.rows)
+        )
+        show = unreachable_in_detail if detailed else unreachable
+        return [show(self._links, call, each) for each in known]
+
+    def _show(
+        self, call: Call, rows: Iterable[ServerRow], *, is_detail_of_one: bool = False
+    ) -> list[dict[str, Any]]:
+        rows = list(rows)
+        extended = call.can("os_compute_api:os-extended-server-attributes")
+        with_extra_specs = call.can("os_compute_api:servers:show:flavor-extra-specs")
+        statuses = self._host_statuses.for_caller(call, [row.server for row in rows])
+        return [
+            self._view.show(
+                call.version,
+                Showing(
+                    row=row,
+                    origin=call.origin,
+                    extended=extended,
+                    with_extra_specs=with_extra_specs,
+                    is_admin=call.context.is_admin,
+                    host_status=statuses.get(row.server.uuid),
+                    is_detail_of_one=is_detail_of_one,
+                ),
+            )
+            for row in rows
+        ]
+
+    def _answer(self, call: Call, ask: Ask, page: Page, shown: list[dict[str, Any]]) -> Answer:
+        body: dict[str, Any] = {"servers": shown}
+        if page.rows and len(page.rows) >= ask.query.limit:
+            body["servers_links"] = self._links.following(call, marker=page.rows[-1].server.uuid)
+        return Answer(body)
+
+
+class CellsMissing(Problem):
+    """A list is incomplete and the operator wants it to fail then ([api] list_records_by_skipping_down_cells)."""

@@ -1,0 +1,1 @@
+"""Services of all cells: seen, switched on and off, declared dead, removed."""

@@ -1,0 +1,1 @@
+"""Version documents: what the service offers, with and without a token."""

@@ -1,0 +1,176 @@
+"""Where the objects of the Compute API meet."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+from groundwork.columns import now
+from groundwork.policy import Policy
+from nova import policies
+from nova.api import app
+from nova.api.assembly import WsgiApp
+from nova.api.compute.availability_zones.operations import AvailabilityZones
+from nova.api.compute.flavors.access import FlavorAccess
+from nova.api.compute.flavors.extra_specs import FlavorExtraSpecs
+from nova.api.compute.flavors.operations import Flavors
+from nova.api.compute.hypervisors.operations import Hypervisors
+from nova.api.compute.instance_actions.operations import InstanceActions
+from nova.api.compute.keypairs.operations import Keypairs
+from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
+from nova.api.compute.servers.deletion import Deletion
+from nova.api.compute.servers.host_status import HostStatuses
+from nova.api.compute.servers.listing import ServerLists
+from nova.api.compute.servers.lookup import ServersOfPath
+from nova.api.compute.servers.operations import ServerOperations
+from nova.api.compute.servers.views import ServerView
+from nova.api.compute.services.operations import Services
+from nova.api.links import Links
+from nova.api.paging import Paging
+from nova.availability_zones import ZoneNames
+from nova.cells.servers import Servers
+from nova.cells.unreachable import UnreachableServers
+from nova.clients.glance import load_images
+from nova.clients.keystone import AnyProject, Projects, load_projects
+from nova.cmd.plane import Plane
+from nova.compute.guest_spec import instance_name
+from nova.lifecycle.accept import Intake
+from nova.quota.ledger import Ledger
+from nova.quota.limits import DefaultLimits, Limits
+
+
+def make(conf: cfg.ConfigOpts, plane: Plane) -> WsgiApp:
+    """The Compute API as a WSGI application."""
+    policy = Policy(conf, policies.rules())
+    return app.make(conf, resources(conf, plane), policy=policy)
+
+
+def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
+    """Every resource of this release."""
+    database = plane.api_database
+    links = Links(
+        compute_link_prefix=conf.api.compute_link_prefix,
+        glance_link_prefix=conf.api.glance_link_prefix,
+    )
+    paging = Paging(max_limit=conf.api.max_limit)
+    limits = Limits(database, default_limits(conf))
+    zone_names = ZoneNames(
+        default=conf.default_availability_zone, internal=conf.internal_service_availability_zone
+    )
+    servers = Servers(
+        api_database=database,
+        registry=plane.registry,
+        targets=plane.targets,
+        scatter=plane.scatter,
+        only_cells_of_project=conf.api.instance_list_per_project_cells,
+    )
+    return (
+        _servers(conf, plane, servers=servers, limits=limits, links=links, paging=paging),
+        Flavors(database=database, links=links, paging=paging),
+        FlavorAccess(database=database, project_exists=_projects(conf).exists),
+        FlavorExtraSpecs(database=database),
+        Keypairs(database=database, limits=limits, links=links, paging=paging),
+        AvailabilityZones(
+            registry=plane.registry,
+            scatter=plane.scatter,
+            api_database=database,
+            zone_names=zone_names,
+            service_down_time_s=conf.service_down_time,
+            clock=now,
+        ),
+        Services(
+            registry=plane.registry,
+            scatter=plane.scatter,
+            targets=plane.targets,
+            api_database=database,
+            placement=plane.placement,
+            zone_names=zone_names,
+            service_down_time_s=conf.service_down_time,
+            clock=now,
+        ),
+        Hypervisors(
+            registry=plane.registry,
+            scatter=plane.scatter,
+            paging=paging,
+            links=links,
+            service_down_time_s=conf.service_down_time,
+            instance_name_template=conf.instance_name_template,
+            clock=now,
+        ),
+        InstanceActions(
+            servers=ServersOfPath(servers),
+            api_database=database,
+            registry=plane.registry,
+            scatter=plane.scatter,
+            paging=paging,
+            links=links,
+        ),
+    )
+
+
+def _servers(
+    conf: cfg.ConfigOpts,
+    plane: Plane,
+    *,
+    servers: Servers,
+    limits: Limits,
+    links: Links,
+    paging: Paging,
+) -> ServerOperations:
+    database = plane.api_database
+    intake = Intake(api_database=database, ledger=Ledger(database, limits), api_bus=plane.bus)
+    template = conf.instance_name_template
+    return ServerOperations(
+        servers=servers,
+        unreachable_servers=UnreachableServers(database),
+        requests=CreateRequests(
+            api_database=database,
+            images=load_images(conf),
+            limits=limits,
+            options=CreateOptions(
+                password_length=conf.password_length,
+                default_schedule_zone=conf.default_schedule_zone,
+                default_availability_zone=conf.default_availability_zone,
+            ),
+        ),
+        intake=intake,
+        deletion=Deletion(
+            api_database=database,
+            servers=servers,
+            targets=plane.targets,
+            intake=intake,
+            journal_of=plane.journal_of,
+        ),
+        lists=ServerLists(paging=paging),
+        view=ServerView(
+            links=links, instance_name=lambda server: instance_name(template, server)
+        ),
+        links=links,
+        host_statuses=HostStatuses(
+            registry=plane.registry,
+            scatter=plane.scatter,
+            service_down_time_s=conf.service_down_time,
+        ),
+        enable_instance_password=conf.api.enable_instance_password,
+        skip_down_cells=conf.api.list_records_by_skipping_down_cells,
+    )
+
+
+def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:
+    return load_projects(conf) if conf.api.auth_strategy == "keystone" else AnyProject()
+
+
+def default_limits(conf: cfg.ConfigOpts) -> DefaultLimits:
+    """The limits of ``[quota]``."""
+    quota = conf.quota
+    return DefaultLimits(
+        instances=quota.instances,
+        cores=quota.cores,
+        ram=quota.ram,
+        metadata_items=quota.metadata_items,
+        injected_files=quota.injected_files,
+        injected_file_content_bytes=quota.injected_file_content_bytes,
+        injected_file_path_bytes=quota.injected_file_path_length,
+        key_pairs=quota.key_pairs,
+        server_groups=quota.server_groups,
+        server_group_members=quota.server_group_members,
+    )

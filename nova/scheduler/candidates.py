@@ -1,0 +1,124 @@
+"""Candidates of one decision: hosts, the ways to fit a server on each, and what is left there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary
+from nova.scheduler.host_view import HostView
+
+# On providers that serve the members of their aggregates, such as a storage pool.
+_SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
+
+
+class Ledger:
+    """What is left on providers: Placement's answer less what this decision has given out since."""
+
+    def __init__(self, summaries: Mapping[str, ProviderSummary]) -> None:
+        self._summaries = summaries
+        self._taken: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def free(self, provider: str, resource_class: str) -> int:
+        """What may still be given out; 0 of a class that the provider does not have."""
+        summary = self._summaries.get(provider)
+        room = summary.resources.get(resource_class) if summary else None
+        if room is None:
+            return 0
+        free = room.capacity - room.used
+        # Most decisions give out nothing before they end; looking it up then costs more than all the rest here.
+        return free - self._taken[provider, resource_class] if self._taken else free
+
+    def fits(self, request: AllocationRequest) -> bool:
+        """Whether one more server fits in this way."""
+        if not self._taken:
+            return True
+        return all(
+            amount <= self.free(provider, name)
+            for provider, on in request.allocations.items()
+            for name, amount in on.items()
+        )
+
+    def take(self, request: AllocationRequest) -> None:
+        """Note that a server was placed in this way."""
+        for provider, on in request.allocations.items():
+            for name, amount in on.items():
+                self._taken[provider, name] += amount
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A host on which Placement sees room, and the ways to use it, best first as Placement gave them.
+
+    ``host`` and ``requests`` change while servers of one request are placed; nothing else of a decision does.
+    """
+
+    host: HostView
+    requests: list[AllocationRequest]
+    providers: tuple[str, ...]
+    ledger: Ledger
+
+    def free(self, resource_class: str) -> int:
+        """What is left of a class on all providers that the ways use, shared ones included."""
+        free = self.ledger.free
+        if len(self.providers) == 1:
+            return free(self.providers[0], resource_class)
+        return sum(free(provider, resource_class) for provider in self.providers)
+
+    def way(self) -> AllocationRequest | None:
+        """How to place the next server here; None when nothing is left."""
+        fits = self.ledger.fits
+        for request in self.requests:
+            if fits(request):
+                return request
+        return None
+
+
+def nodes_among(answer: Candidates) -> set[str]:
+    """The roots of all providers in Placement's answer, less those that only share what they have."""
+    summaries = answer.summaries.values()
+    return {s.root for s in summaries} - {s.root for s in summaries if _SHARING_TRAIT in s.traits}
+
+
+def group_by_host(answer: Candidates, hosts: Mapping[str, HostView]) -> tuple[Candidate, ...]:
+    """One candidate for each known host of the answer, by host and node name.
+
+    The order does not depend on the order of the answer, except among the ways of one host.
+    """
+    ledger = Ledger(answer.summaries)
+    ways: dict[str, list[AllocationRequest]] = {}
+    for request in answer.requests:
+        node_uuid = _node_of(request, answer.summaries, hosts)
+        if node_uuid is not None:
+            ways.setdefault(node_uuid, []).append(request)
+    found = (
+        Candidate(hosts[uuid], requests, _providers(uuid, requests), ledger)
+        for uuid, requests in ways.items()
+    )
+    return tuple(sorted(found, key=lambda c: (c.host.host, c.host.node)))
+
+
+def _node_of(
+    request: AllocationRequest,
+    summaries: Mapping[str, ProviderSummary],
+    hosts: Mapping[str, HostView],
+) -> str | None:
+    """The node of a way: the one root among its providers that is a host, the others are shared."""
+    for provider in request.allocations:
+        # The provider is the node itself nearly always.
+        if provider in hosts:
+            return provider
+        summary = summaries.get(provider)
+        if summary is not None and summary.root in hosts:
+            return summary.root
+    return None
+
+
+def _providers(node_uuid: str, requests: Iterable[AllocationRequest]) -> tuple[str, ...]:
+    if all(
+        len(request.allocations) == 1 and node_uuid in request.allocations for request in requests
+    ):
+        return (node_uuid,)
+    used = {provider for request in requests for provider in request.allocations}
+    return (node_uuid, *sorted(used - {node_uuid}))

@@ -1,0 +1,123 @@
+"""The hosts of one cell as last read, and how they are read anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from groundwork.database import Transaction
+from nova.scheduler.host_rows import (
+    Counts,
+    NodeFacts,
+    ServiceFacts,
+    read_counts,
+    read_nodes,
+    read_services,
+)
+from nova.scheduler.host_view import AggregateView, HostView
+
+
+class Reading(NamedTuple):
+    """One answer of a cell. ``counts`` is None when they were not asked for."""
+
+    is_full: bool
+    services: Mapping[str, ServiceFacts]
+    nodes: list[NodeFacts]
+    counts: Mapping[tuple[str, str], Counts] | None
+
+
+def read_cell(tx: Transaction, *, since: datetime | None, with_counts: bool) -> Reading:
+    """All services of a cell, the nodes that have reported since then (all after None), and counts on demand."""
+    return Reading(
+        is_full=since is None,
+        services=read_services(tx),
+        nodes=read_nodes(tx, since),
+        counts=read_counts(tx) if with_counts else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a cell was asked: by the monotonic clock (for ages) and as a time (for comparing with rows)."""
+
+    clock_s: float
+    time: datetime
+
+
+@dataclass(slots=True)
+class CellHosts:
+    """Rows of one cell, and views made of them when somebody asks. Guarded by the host table's lock."""
+
+    cell_uuid: str
+    services: Mapping[str, ServiceFacts] = field(default_factory=dict)
+    nodes: dict[str, NodeFacts] = field(default_factory=dict)
+    counts: Mapping[tuple[str, str], Counts] = field(default_factory=dict)
+    #: When it was read; None before the first time.
+    read_at: Moment | None = None
+    read_in_full_at: Moment | None = None
+    counted_at: Moment | None = None
+    #: When it did not answer; None while it does.
+    silent_since: Moment | None = None
+    _views: dict[str, HostView] = field(default_factory=dict)
+
+    def take(self, reading: Reading, *, at: Moment) -> None:
+        """Believe an answer that was asked for at ``at``; views of what has changed are dropped."""
+        old_services, self.services = self.services, reading.services
+        if reading.is_full:
+            self.nodes = {}
+            self._views = {}
+            self.read_in_full_at = at
+        for node in reading.nodes:
+            if self.nodes.get(node.uuid) != node:
+                self.nodes[node.uuid] = node
+                self._views.pop(node.uuid, None)
+        if reading.counts is not None:
+            old_counts, self.counts = self.counts, reading.counts
+            self.counted_at = at
+            self._drop_views(lambda v: old_counts.get((v.host, v.node)) != self._counts_of(v))
+        self._drop_views(lambda v: old_services.get(v.host) != self.services.get(v.host))
+        self.read_at = at
+        self.silent_since = None
+
+    def view(
+        self, uuid: str, *, aggregates: tuple[AggregateView, ...], zone: str
+    ) -> HostView | None:
+        """The node as a host; None when it has no compute service."""
+        found = self._views.get(uuid)
+        if found is not None and found.aggregates is aggregates and found.zone == zone:
+            return found
+        node = self.nodes[uuid]
+        service = self.services.get(node.host)
+        if service is None:
+            return None
+        counts = self.counts.get((node.host, node.hypervisor_hostname), Counts())
+        found = self._views[uuid] = HostView(
+            host=node.host,
+            node=node.hypervisor_hostname,
+            node_uuid=uuid,
+            cell_uuid=self.cell_uuid,
+            zone=zone,
+            is_enabled=not service.disabled,
+            forced_down=service.forced_down,
+            last_seen_up=service.last_seen_up,
+            hypervisor_type=node.hypervisor_type,
+            hypervisor_version=node.hypervisor_version,
+            host_ip=node.host_ip,
+            cpu_info=node.cpu_info or {},
+            vcpus=node.vcpus,
+            memory_mb=node.memory_mb,
+            local_gb=node.local_gb,
+            aggregates=aggregates,
+            num_instances=counts.servers,
+            num_io_ops=counts.busy,
+        )
+        return found
+
+    def _counts_of(self, view: HostView) -> Counts | None:
+        return self.counts.get((view.host, view.node))
+
+    def _drop_views(self, is_old: Callable[[HostView], bool]) -> None:
+        for uuid in [uuid for uuid, view in self._views.items() if is_old(view)]:
+            del self._views[uuid]

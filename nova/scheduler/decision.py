@@ -1,0 +1,201 @@
+"""The decision: which host is best for the next server of a request.
+
+Pure: the same request, candidates, hosts, time and seed give the same order, whatever the order of the input, and
+nothing outside is read or written.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nova.clients.candidates import AllocationRequest
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.filters import Filter, Reason
+from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.weights import Weigher
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How hosts are chosen. ``host_subset_size`` best ones share the servers by chance; ``shuffle_equal`` does so only
+    among the best that are equal.
+    """
+
+    filters: Sequence[Filter]
+    weighers: Sequence[Weigher]
+    host_subset_size: int = 1
+    shuffle_equal: bool = False
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether hosts have to tell how many servers they have."""
+        return any(f.needs_counts for f in self.filters) or any(
+            w.needs_counts and w.multiplier for w in self.weighers
+        )
+
+
+class Standings:
+    """The candidates that passed, by weight; kept up to date while one request's servers are placed.
+
+    ``removed`` counts the hosts that each constraint removed, in the order in which constraints are asked.
+    """
+
+    def __init__(
+        self, ask: Ask, candidates: Iterable[Candidate], rules: Rules, *, seed: int
+    ) -> None:
+        self._ask = ask
+        self._rules = rules
+        self._random = random.Random(seed)
+        spec = ask.spec
+        is_forced = bool(spec.forced_host or spec.forced_node)
+        self._filters = () if is_forced else _applying(rules.filters, ask)
+        self._names_hosts = is_forced or bool(
+            spec.requested_host or spec.requested_node or spec.ignored_hosts
+        )
+        self.removed = _counts(self._filters)
+        self.candidates = [c for c in candidates if self._passes(c)]
+        self._positions = {id(c): position for position, c in enumerate(self.candidates)}
+        # Only then may a multiplier differ from host to host.
+        self._in_aggregates = any(candidate.host.aggregates for candidate in self.candidates)
+        self._weighers = tuple(w for w in rules.weighers if w.multiplier or self._in_aggregates)
+        self._raw = self._table(lambda w: w.weigh_all(self.candidates, ask))
+        self._multipliers = self._table(self._multipliers_of)
+        self._is_in = np.ones(len(self.candidates), dtype=bool)
+        self._order: list[int] | None = None
+        self._best_are_equal = 0
+
+    def ranked(self) -> tuple[Candidate, ...]:
+        """All that can take one more server, best first; equal ones by host and node name."""
+        return tuple(self.candidates[index] for index in self._ranking())
+
+    def best(self) -> tuple[Candidate, AllocationRequest] | None:
+        """Where the next server goes; None when nothing is left."""
+        order = self._ranking()
+        while order:
+            candidate = self.candidates[order[self._pick(order)]]
+            way = candidate.way()
+            if way is not None:
+                return candidate, way
+            self._leave(candidate)
+            order = self._ranking()
+        return None
+
+    def placed(self, candidate: Candidate, way: AllocationRequest) -> None:
+        """A server was placed in this way: weigh, and look at the filters, anew."""
+        candidate.ledger.take(way)
+        candidate.host = with_more_servers(candidate.host, 1)
+        if candidate.way() is None or self._why_not(candidate.host):
+            self._leave(candidate)
+        if len(candidate.providers) == 1:
+            self._weigh_again([candidate])
+        else:
+            # What it shares with other hosts has become less for all of them.
+            used = set(candidate.providers)
+            self._weigh_again([c for c in self.candidates if used.intersection(c.providers)])
+
+    def lost(self, candidate: Candidate, way: AllocationRequest) -> None:
+        """Somebody else was faster with this way; other ways on the same host stay."""
+        candidate.requests.remove(way)
+        if candidate.way() is None:
+            self._leave(candidate)
+
+    def _passes(self, candidate: Candidate) -> bool:
+        reason = self._why_not(candidate.host)
+        if reason is None:
+            return True
+        self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
+        return False
+
+    def _leave(self, candidate: Candidate) -> None:
+        self._is_in[self._positions[id(candidate)]] = False
+        self._order = None
+
+    def _weigh_again(self, changed: Iterable[Candidate]) -> None:
+        for candidate in changed:
+            index = self._positions[id(candidate)]
+            for row, weigher in enumerate(self._weighers):
+                self._raw[row, index] = weigher.weigh(candidate, self._ask)
+        self._order = None
+
+    def _multipliers_of(self, weigher: Weigher) -> Sequence[float]:
+        if not self._in_aggregates:
+            return [weigher.multiplier] * len(self.candidates)
+        return [weigher.multiplier_of(candidate) for candidate in self.candidates]
+
+    def _table(self, row: Callable[[Weigher], Sequence[float]]) -> npt.NDArray[np.float64]:
+        """One row for each weigher, one column for each candidate."""
+        rows = np.array([row(weigher) for weigher in self._weighers], dtype=np.float64)
+        return rows.reshape(len(self._weighers), len(self.candidates))
+
+    def _why_not(self, host: HostView) -> Reason | None:
+        if self._names_hosts and (reason := _outside_of_request(host, self._ask)):
+            return reason
+        for one in self._filters:
+            if reason := one.reject(host, self._ask):
+                return reason
+        return None
+
+    def _ranking(self) -> list[int]:
+        """Indexes of those that are in, best first. Candidates came sorted by name and the sort is stable."""
+        if self._order is None:
+            inside = np.flatnonzero(self._is_in)
+            weights = _weights(self._raw[:, inside], self._multipliers[:, inside])
+            order = np.argsort(-weights, kind="stable")
+            self._best_are_equal = int(np.count_nonzero(weights == weights[order[:1]]))
+            self._order = [int(index) for index in inside[order]]
+        return self._order
+
+    def _pick(self, order: Sequence[int]) -> int:
+        subset = min(self._rules.host_subset_size, len(order))
+        if self._rules.shuffle_equal:
+            subset = max(subset, self._best_are_equal)
+        return self._random.randrange(subset) if subset > 1 else 0
+
+
+def with_more_servers(host: HostView, count: int) -> HostView:
+    """The host after servers were placed on it that its cell cannot know of yet."""
+    return replace(
+        host, num_instances=host.num_instances + count, num_io_ops=host.num_io_ops + count
+    )
+
+
+def _applying(filters: Sequence[Filter], ask: Ask) -> tuple[Filter, ...]:
+    return tuple(f for f in filters if f.applies(ask))
+
+
+def _counts(filters: Sequence[Filter]) -> dict[str, int]:
+    return {type(f).__name__: 0 for f in filters}
+
+
+def _outside_of_request(host: HostView, ask: Ask) -> Reason | None:
+    """Hosts that the request itself names, for or against; no filter, because it cannot be switched off."""
+    spec = ask.spec
+    for wanted, found in (
+        (spec.forced_host, host.host),
+        (spec.forced_node, host.node),
+        (spec.requested_host, host.host),
+        (spec.requested_node, host.node),
+    ):
+        if wanted and wanted != found:
+            return Reason("requested host", f"{wanted} was asked for")
+    if host.host in spec.ignored_hosts:
+        return Reason("ignored hosts", "not to be tried again")
+    return None
+
+
+def _weights(
+    raw: npt.NDArray[np.float64], multipliers: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Each row stretched to 0..1, multiplied, and summed up by host."""
+    if raw.size == 0:
+        return np.zeros(raw.shape[1])
+    low = raw.min(axis=1, keepdims=True)
+    span = raw.max(axis=1, keepdims=True) - low
+    span[span == 0] = 1.0
+    total: npt.NDArray[np.float64] = ((raw - low) / span * multipliers).sum(axis=0)
+    return total

@@ -1,0 +1,127 @@
+"""A request as a question to Placement: which amounts of which classes, on providers with which traits.
+
+Understands the flavor extra specs ``resources[SUFFIX]:CLASS=n`` (0 takes a class out), ``trait[SUFFIX]:NAME=required``
+or ``forbidden``, ``group_policy=none|isolate``, and the image property ``trait:NAME=required``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from groundwork.errors import Invalid
+from nova.clients.candidates import CandidateQuery, RequestGroup
+from nova.domain.request_spec import RequestSpec
+
+# A host whose compute service is disabled bears it, so Placement leaves the host out by itself.
+DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
+
+_KEY = re.compile(r"^(resources|trait)([A-Za-z0-9_-]{0,64}):(.+)$")
+_MIB_PER_GIB = 1024
+
+
+@dataclass(slots=True)
+class _Group:
+    resources: dict[str, int] = field(default_factory=dict)
+    required: set[str] = field(default_factory=set)
+    forbidden: set[str] = field(default_factory=set)
+
+
+def candidate_query(
+    spec: RequestSpec, *, limit: int | None = None, in_tree: str | None = None
+) -> CandidateQuery:
+    """What to ask Placement for one server of this request.
+
+    :param in_tree: only this node.
+    :raises Invalid: an extra spec or image property makes no sense; the sentence names it.
+    """
+    groups = {"": _Group(resources=flavor_resources(spec))}
+    for key, value in spec.flavor.extra_specs.items():
+        _read(groups, key, value)
+    for key, value in spec.image_properties.items():
+        if key.startswith("trait:"):
+            _read(groups, key, str(value))
+    asked = {suffix: _without_zeros(group) for suffix, group in sorted(groups.items())}
+    unsuffixed = asked[""]
+    # Placement takes traits only together with resources. A flavor that asks for its resources in suffixed groups
+    # means the node itself by its unsuffixed traits.
+    root = _Group() if unsuffixed.resources else unsuffixed
+    return CandidateQuery(
+        groups=_groups(asked, in_tree),
+        limit=limit,
+        # Without a policy groups may overlap, which is what flavors of a single device mean anyway.
+        isolate=spec.flavor.extra_specs.get("group_policy") == "isolate",
+        root_required=tuple(sorted(root.required)),
+        root_forbidden=(*sorted(root.forbidden), DISABLED_TRAIT),
+    )
+
+
+def flavor_resources(spec: RequestSpec) -> dict[str, int]:
+    """The sizes of the flavor as resource classes; DISK_GB is root (unless on a volume), ephemeral and swap."""
+    flavor = spec.flavor
+    swap_gb = -(-flavor.swap_mb // _MIB_PER_GIB)
+    root_gb = 0 if spec.is_volume_backed else flavor.root_gb
+    sizes = {
+        "VCPU": flavor.vcpus,
+        "MEMORY_MB": flavor.memory_mb,
+        "DISK_GB": root_gb + flavor.ephemeral_gb + swap_gb,
+    }
+    return {name: amount for name, amount in sizes.items() if amount}
+
+
+def total_resources(query: CandidateQuery) -> Mapping[str, int]:
+    """What one server takes in all, by class."""
+    totals: dict[str, int] = {}
+    for group in query.groups:
+        for name, amount in group.resources.items():
+            totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def _read(groups: dict[str, _Group], key: str, value: str) -> None:
+    match = _KEY.match(key)
+    if match is None:
+        return
+    kind, suffix, name = match.groups()
+    group = groups.setdefault(suffix, _Group())
+    if kind == "resources":
+        group.resources[name] = _amount(key, value)
+    elif value == "required":
+        group.required.add(name)
+    elif value == "forbidden":
+        group.forbidden.add(name)
+    else:
+        raise Invalid(f"{key}={value}: a trait is either required or forbidden.")
+    if name in group.required and name in group.forbidden:
+        raise Invalid(f"The trait {name} is both required and forbidden by flavor and image.")
+
+
+def _amount(key: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise Invalid(f"{key}={value}: the amount must be a whole number, 0 or more.")
+    return int(value)
+
+
+def _without_zeros(group: _Group) -> _Group:
+    wanted = {name: amount for name, amount in group.resources.items() if amount}
+    return _Group(wanted, group.required, group.forbidden)
+
+
+def _groups(asked: Mapping[str, _Group], in_tree: str | None) -> tuple[RequestGroup, ...]:
+    if not any(group.resources for group in asked.values()):
+        raise Invalid("The flavor asks for no resources at all.")
+    for suffix, group in asked.items():
+        if suffix and not group.resources and (group.required or group.forbidden):
+            raise Invalid(f"The flavor asks for traits in group {suffix} but for no resources.")
+    return tuple(
+        RequestGroup(
+            suffix=suffix,
+            resources=group.resources,
+            required=tuple(sorted(group.required)),
+            forbidden=tuple(sorted(group.forbidden)),
+            in_tree=in_tree,
+        )
+        for suffix, group in asked.items()
+        if group.resources
+    )

@@ -1,0 +1,127 @@
+"""What the host table reads: narrow rows, because thousands of them are read every few seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from nova.db.api.models import aggregate_hosts, aggregate_metadata, aggregates, host_mappings
+from nova.db.cell.models import compute_nodes, instances, services
+from nova.db.cell.services import COMPUTE
+from nova.scheduler.host_view import AggregateView
+
+# How much the clocks of those who write rows may differ. Larger: more rows are read again for nothing; smaller: a
+# change written by a slow clock is seen only at the next full reading.
+_CLOCK_SKEW = timedelta(seconds=5)
+
+# Servers that keep disks and network of their host busy.
+_BUSY_TASKS = (
+    "image_snapshot",
+    "image_snapshot_pending",
+    "image_pending_upload",
+    "image_uploading",
+    "image_backup",
+    "migrating",
+    "rebuilding",
+    "rebuild_block_device_mapping",
+    "rebuild_spawning",
+    "rescuing",
+    "resize_prep",
+    "resize_migrating",
+    "resize_migrated",
+    "resize_finish",
+    "unshelving",
+)
+
+
+class ServiceFacts(NamedTuple):
+    """Of the compute service of a host."""
+
+    host: str
+    disabled: bool
+    forced_down: bool
+    last_seen_up: datetime | None
+
+
+class NodeFacts(NamedTuple):
+    """Of a compute node."""
+
+    uuid: str
+    host: str
+    hypervisor_hostname: str
+    hypervisor_type: str
+    hypervisor_version: int
+    host_ip: str | None
+    cpu_info: Mapping[str, Any] | None
+    vcpus: int
+    memory_mb: int
+    local_gb: int
+
+
+class Counts(NamedTuple):
+    """Living servers of a node, and those among them that are being built, moved, copied."""
+
+    servers: int = 0
+    busy: int = 0
+
+
+def read_services(tx: Transaction) -> dict[str, ServiceFacts]:
+    """The compute services of a cell, by host."""
+    found = tx.execute(
+        sa.select(*(services.c[name] for name in ServiceFacts._fields)).where(
+            services.c.binary == COMPUTE
+        )
+    )
+    return {row.host: ServiceFacts._make(row) for row in found}
+
+
+def read_nodes(tx: Transaction, since: datetime | None) -> list[NodeFacts]:
+    """The nodes of a cell that are new or have reported since then; all of them after None."""
+    query = sa.select(*(compute_nodes.c[name] for name in NodeFacts._fields))
+    if since is not None:
+        query = query.where(compute_nodes.c.updated_at >= since - _CLOCK_SKEW)
+    return [NodeFacts._make(row) for row in tx.execute(query)]
+
+
+def read_counts(tx: Transaction) -> dict[tuple[str, str], Counts]:
+    """How many servers there are, by host and node; one pass over the living servers of a cell."""
+    is_busy = sa.or_(instances.c.vm_state == "building", instances.c.task_state.in_(_BUSY_TASKS))
+    found = tx.execute(
+        sa.select(
+            instances.c.host,
+            instances.c.node,
+            sa.func.count().label("servers"),
+            sa.func.sum(sa.case((is_busy, 1), else_=0)).label("busy"),
+        )
+        .where(instances.c.deleted == 0, instances.c.host.is_not(None))
+        .group_by(instances.c.host, instances.c.node)
+    )
+    return {(r.host, r.node or r.host): Counts(r.servers, int(r.busy)) for r in found}
+
+
+def read_mappings(tx: Transaction) -> dict[str, int]:
+    """Which cell (row id) each mapped host belongs to."""
+    found = tx.execute(sa.select(host_mappings.c.host, host_mappings.c.cell_id))
+    return {row.host: row.cell_id for row in found}
+
+
+def read_aggregates(tx: Transaction) -> dict[str, tuple[AggregateView, ...]]:
+    """The aggregates of each host that is in one, oldest first."""
+    metadata: dict[int, dict[str, str]] = {}
+    for row in tx.execute(sa.select(aggregate_metadata)):
+        metadata.setdefault(row.aggregate_id, {})[row.key] = row.value
+    views = {
+        row.id: AggregateView(row.uuid, row.name, metadata.get(row.id, {}))
+        for row in tx.execute(sa.select(aggregates))
+    }
+    by_host: dict[str, tuple[AggregateView, ...]] = {}
+    members = sa.select(aggregate_hosts.c.host, aggregate_hosts.c.aggregate_id)
+    for row in tx.execute(members.order_by(aggregate_hosts.c.aggregate_id)):
+        # An aggregate that has come between the two queries is seen next time.
+        if row.aggregate_id in views:
+            by_host[row.host] = (*by_host.get(row.host, ()), views[row.aggregate_id])
+    return by_host

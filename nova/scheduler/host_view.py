@@ -1,0 +1,85 @@
+"""What filters and weighers see: the request, and a host at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from nova.domain.request_spec import RequestSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateView:
+    """A host aggregate without its hosts."""
+
+    uuid: str
+    name: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """One node and the compute service that drives it, as last read from the node's cell.
+
+    What is free on it is not here but in the candidate, because it is Placement's to tell.
+    """
+
+    host: str
+    node: str
+    node_uuid: str
+    cell_uuid: str
+    zone: str
+    is_enabled: bool
+    forced_down: bool
+    last_seen_up: datetime | None
+    hypervisor_type: str
+    #: A number that grows with the release: 1002003 for 1.2.3.
+    hypervisor_version: int
+    host_ip: str | None = None
+    cpu_info: Mapping[str, Any] = field(default_factory=dict)
+    vcpus: int = 0
+    memory_mb: int = 0
+    local_gb: int = 0
+    aggregates: tuple[AggregateView, ...] = ()
+    #: Living servers, and those of them that are being built or moved; 0 when no filter or weigher wants to know.
+    num_instances: int = 0
+    num_io_ops: int = 0
+
+    def aggregate_values(self, key: str) -> frozenset[str]:
+        """What the aggregates of this host say under ``key``; a value with commas is several."""
+        if not self.aggregates:
+            return frozenset()
+        said = (a.metadata[key] for a in self.aggregates if key in a.metadata)
+        return frozenset(part.strip() for value in said for part in value.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The request, and the time at which it is decided."""
+
+    spec: RequestSpec
+    now: datetime
+
+    @property
+    def extra_specs(self) -> Mapping[str, str]:
+        """Extra specs of the flavor."""
+        return self.spec.flavor.extra_specs
+
+    def image_property(self, *names: str) -> str | None:
+        """The first of these image properties that is set; Glance knows some of them by an old and a new name."""
+        for name in names:
+            value = self.spec.image_properties.get(name)
+            if value not in (None, ""):
+                return str(value)
+        return None
+
+    def hints(self, name: str) -> tuple[str, ...]:
+        """The values of a scheduler hint: clients send a list or a single value."""
+        value = self.spec.scheduler_hints.get(name)
+        if value is None:
+            return ()
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            return (str(value),)
+        return tuple(str(item) for item in value)

@@ -1,0 +1,285 @@
+"""The host table: every node that Placement may name, as a host that filters and weighers can look at.
+
+Which cell a node lives in is learned once, by asking all cells that have hosts; after that only the cells that own
+candidates are asked, and they only when what is known is older than a few seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from math import inf
+
+from groundwork import columns
+from groundwork.database import Database
+from nova.cells.registry import Cell, Registry
+from nova.cells.scatter import Down, Late, Scatter
+from nova.db.api.aggregates import ZONE_KEY
+from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
+from nova.scheduler.host_rows import read_aggregates, read_mappings
+from nova.scheduler.host_view import AggregateView, HostView
+
+# Why a node that Placement named is no host; the constraints under which "no valid host" counts them.
+UNKNOWN = "known compute nodes"
+UNMAPPED = "hosts mapped to a cell"
+DISABLED_CELL = "enabled cells"
+SILENT_CELL = "cells that answer"
+NO_SERVICE = "compute services"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Ages in seconds. Larger: fewer queries; smaller: a failed host is chosen for a shorter time.
+
+    ``rows`` is for services, new nodes, mappings and aggregates, ``counts`` for the numbers of servers. ``full`` is
+    when deleted nodes are noticed at the latest. ``silence`` is how long a cell that did not answer is left alone:
+    asking it costs everybody the deadline. ``share`` is the part of the time that reading may take: with very many
+    hosts rows get older instead.
+    """
+
+    rows_s: float = 2.0
+    counts_s: float = 5.0
+    full_s: float = 60.0
+    silence_s: float = 10.0
+    share: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Hosts by node uuid, and for each node that is no host the reason why."""
+
+    hosts: Mapping[str, HostView]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Globals:
+    """What the API database says of hosts."""
+
+    read_at: Moment
+    cell_of_host: Mapping[str, int]
+    cells_with_hosts: frozenset[int]
+    aggregates: Mapping[str, tuple[AggregateView, ...]]
+    zones: Mapping[str, str]
+
+
+class HostTable:
+    """Hosts of all enabled cells, read when needed and kept for seconds. Thread safe; a process needs one."""
+
+    def __init__(
+        self,
+        *,
+        api_database: Database,
+        registry: Registry,
+        scatter: Scatter,
+        default_zone: str = "nova",
+        with_counts: bool = True,
+        freshness: Freshness | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = columns.now,
+    ) -> None:
+        """``with_counts``: whether ``num_instances`` and ``num_io_ops`` are wanted. ``clock``: monotonic seconds."""
+        self._api_database = api_database
+        self._registry = registry
+        self._scatter = scatter
+        self._default_zone = default_zone
+        self._with_counts = with_counts
+        self._fresh = freshness or Freshness()
+        self._clock = clock
+        self._now = now
+        self._lock = threading.Lock()
+        self._globals: _Globals | None = None
+        self._cells: dict[int, CellHosts] = {}
+        self._cell_of_node: dict[str, int] = {}
+        #: Nodes that no cell has, and when all were asked for them.
+        self._unknown_at: dict[str, Moment] = {}
+        #: Answers that hold as long as ``_state`` does.
+        self._found: dict[str, HostView | str] = {}
+        self._state: object = None
+        self._readings = 0
+        self._reading_took_s = 0.0
+
+    def moment(self) -> Moment:
+        """Now, by this table's clocks."""
+        return Moment(self._clock(), self._now())
+
+    def find(self, node_uuids: Collection[str], *, not_before: Moment | None = None) -> Known:
+        """The hosts behind these providers; those that are no node (shared storage) are among the missing.
+
+        :param not_before: what was read earlier is read again, because it makes a request fail.
+        """
+        with self._lock:
+            at = self.moment()
+            known = self._refresh_globals(at, not_before)
+            enabled = self._enabled_cells()
+            self._refresh(self._owners(node_uuids, known, enabled, at, not_before), at, not_before)
+            self._note_unknown(node_uuids, known, enabled, at)
+            return self._known(node_uuids, known, enabled)
+
+    def nodes_of(
+        self, host: str | None, node: str | None, *, not_before: Moment | None = None
+    ) -> tuple[HostView, ...]:
+        """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""
+        with self._lock:
+            at = self.moment()
+            known = self._refresh_globals(at, not_before)
+            owners = known.cells_with_hosts if host is None else {known.cell_of_host.get(host)}
+            enabled = self._enabled_cells()
+            cells = [cell for cell_id, cell in enabled.items() if cell_id in owners]
+            self._refresh(cells, at, not_before)
+            uuids = [
+                row.uuid
+                for cell in cells
+                for row in self._cells[cell.id].nodes.values()
+                if host in (None, row.host) and node in (None, row.hypervisor_hostname)
+            ]
+            found = self._known(uuids, known, enabled).hosts.values()
+            return tuple(sorted(found, key=lambda view: (view.host, view.node)))
+
+    def count(self) -> int:
+        """How many hosts there are in enabled cells, whatever their state."""
+        with self._lock:
+            known = self._refresh_globals(self.moment(), None)
+            enabled = self._enabled_cells()
+            return sum(1 for cell_id in known.cell_of_host.values() if cell_id in enabled)
+
+    def _enabled_cells(self) -> dict[int, Cell]:
+        return {cell.id: cell for cell in self._registry.real() if not cell.disabled}
+
+    def _refresh_globals(self, at: Moment, not_before: Moment | None) -> _Globals:
+        found = self._globals
+        if found is not None and not self._is_old(found.read_at, at, not_before):
+            return found
+        with self._api_database.read() as tx:
+            mappings, aggregates = read_mappings(tx), read_aggregates(tx)
+        if found is not None:
+            # The same objects where nothing changed, so that views made of them stay.
+            old = found.aggregates
+            aggregates = {h: old[h] if old.get(h) == of else of for h, of in aggregates.items()}
+            if found.cell_of_host != mappings:
+                self._unknown_at.clear()
+        self._readings += 1
+        zones = {host: zone for host, of in aggregates.items() if (zone := _zone(of))}
+        self._globals = _Globals(at, mappings, frozenset(mappings.values()), aggregates, zones)
+        return self._globals
+
+    def _owners(
+        self,
+        node_uuids: Iterable[str],
+        known: _Globals,
+        enabled: Mapping[int, Cell],
+        at: Moment,
+        not_before: Moment | None,
+    ) -> list[Cell]:
+        """The cells that own these nodes; all that have hosts, when a node is new to this table."""
+        owners: set[int] = set()
+        for uuid in node_uuids:
+            owner = self._cell_of_node.get(uuid)
+            if owner is not None:
+                owners.add(owner)
+            elif not_before or _age_s(self._unknown_at.get(uuid), at) >= self._fresh.full_s:
+                owners.update(known.cells_with_hosts)
+        return [cell for cell_id, cell in enabled.items() if cell_id in owners]
+
+    def _note_unknown(
+        self,
+        node_uuids: Iterable[str],
+        known: _Globals,
+        enabled: Mapping[int, Cell],
+        at: Moment,
+    ) -> None:
+        """Remember which nodes no cell has, if every cell has just told: else shared storage means asking all cells."""
+        asked = (self._cells.get(cell_id) for cell_id in known.cells_with_hosts & enabled.keys())
+        if all(cell is not None and cell.read_at is at for cell in asked):
+            unknown = (uuid for uuid in node_uuids if uuid not in self._cell_of_node)
+            self._unknown_at.update(dict.fromkeys(unknown, at))
+
+    def _refresh(self, cells: Iterable[Cell], at: Moment, not_before: Moment | None) -> None:
+        """Ask those of the cells that were not asked lately, all at once."""
+        in_full, in_part = [], []
+        for cell in cells:
+            hosts = self._cells.setdefault(cell.id, CellHosts(cell.uuid))
+            if _age_s(hosts.silent_since, at) < self._fresh.silence_s:
+                continue
+            if _age_s(hosts.read_in_full_at, at) >= self._fresh.full_s:
+                in_full.append(cell)
+            elif self._is_old(hosts.read_at, at, not_before):
+                in_part.append(cell)
+        if in_full:
+            self._ask(in_full, since=None, at=at)
+        if in_part:
+            times = [read.time for c in in_part if (read := self._cells[c.id].read_at)]
+            self._ask(in_part, since=min(times), at=at)
+            self._reading_took_s = self._clock() - at.clock_s
+
+    def _is_old(self, read_at: Moment | None, at: Moment, not_before: Moment | None) -> bool:
+        max_age_s = max(self._fresh.rows_s, self._reading_took_s / self._fresh.share)
+        if read_at is None or _age_s(read_at, at) >= max_age_s:
+            return True
+        return not_before is not None and read_at.clock_s < not_before.clock_s
+
+    def _ask(self, cells: Sequence[Cell], *, since: datetime | None, at: Moment) -> None:
+        ages_s = [_age_s(self._cells[cell.id].counted_at, at) for cell in cells]
+        with_counts = self._with_counts and max(ages_s) >= self._fresh.counts_s
+        self._readings += 1
+        query = partial(read_cell, since=since, with_counts=with_counts)
+        for cell, answer in self._scatter.ask(cells, query).items():
+            hosts = self._cells[cell.id]
+            if isinstance(answer, Late | Down):
+                # The scatter has logged why.
+                hosts.silent_since = at
+                continue
+            hosts.take(answer, at=at)
+            self._cell_of_node.update(dict.fromkeys((n.uuid for n in answer.nodes), cell.id))
+
+    def _known(
+        self, node_uuids: Iterable[str], known: _Globals, enabled: Mapping[int, Cell]
+    ) -> Known:
+        """What is known of these nodes; each is looked up once after every reading."""
+        state = (self._readings, frozenset(enabled))
+        if state != self._state:
+            self._state = state
+            self._found = {}
+        hosts: dict[str, HostView] = {}
+        missing: dict[str, str] = {}
+        for uuid in node_uuids:
+            found = self._found.get(uuid)
+            if found is None:
+                found = self._found[uuid] = self._view(uuid, known, enabled)
+            if isinstance(found, str):
+                missing[uuid] = found
+            else:
+                hosts[uuid] = found
+        return Known(hosts, missing)
+
+    def _view(self, uuid: str, known: _Globals, enabled: Mapping[int, Cell]) -> HostView | str:
+        """The node as a host, or why it is none."""
+        owner = self._cell_of_node.get(uuid)
+        if owner is None:
+            return UNKNOWN
+        if owner not in enabled:
+            return DISABLED_CELL
+        cell = self._cells[owner]
+        node = cell.nodes.get(uuid)
+        if node is None:
+            return UNKNOWN
+        if known.cell_of_host.get(node.host) != owner:
+            return UNMAPPED
+        if cell.silent_since is not None:
+            return SILENT_CELL
+        zone = known.zones.get(node.host, self._default_zone)
+        view = cell.view(uuid, aggregates=known.aggregates.get(node.host, ()), zone=zone)
+        return NO_SERVICE if view is None else view
+
+
+def _age_s(moment: Moment | None, at: Moment) -> float:
+    return inf if moment is None else at.clock_s - moment.clock_s
+
+
+def _zone(aggregates: Iterable[AggregateView]) -> str | None:
+    """The zone that a host's aggregates put it in; the API lets no host into two."""
+    return next((a.metadata[ZONE_KEY] for a in aggregates if ZONE_KEY in a.metadata), None)

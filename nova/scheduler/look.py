@@ -1,0 +1,141 @@
+"""Looking for hosts: Placement's answer and the host table put together, once more if the first look finds nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from groundwork.errors import Invalid
+from nova.clients.candidates import AllocationRequest, Candidates
+from nova.clients.providers import Allocation
+from nova.scheduler.candidates import Candidate, Ledger, group_by_host, nodes_among
+from nova.scheduler.cell_hosts import Moment
+from nova.scheduler.claims import Placement
+from nova.scheduler.decision import Rules, Standings, with_more_servers
+from nova.scheduler.demand import candidate_query, total_resources
+from nova.scheduler.explanation import Refusal, ask_each_constraint
+from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.hosts import HostTable
+
+log = logging.getLogger(__name__)
+
+_NOTHING = Candidates((), {})
+
+
+class Look:
+    """The view of one request; ``around`` gives it anew after servers have been placed."""
+
+    def __init__(
+        self,
+        hosts: HostTable,
+        rules: Rules,
+        placement: Placement,
+        ask: Ask,
+        limit: int,
+        seed: int,
+    ) -> None:
+        """``limit`` is how many candidates are asked for at first; when none of them passes, all are looked at."""
+        self._hosts = hosts
+        self._rules = rules
+        self._placement = placement
+        self._ask = ask
+        self._limit = limit
+        self._seed = seed
+        self._started_at = hosts.moment()
+        self._placed_on: Counter[str] = Counter()
+        #: How many hosts the last look saw.
+        self.hosts = 0
+
+    def placed(self, host: HostView) -> None:
+        """A server of this request was placed there: the next look must count it, the host table cannot know it."""
+        self._placed_on[host.node_uuid] += 1
+
+    def around(self) -> Standings | Refusal:
+        """The hosts that can take one server of the request, or why there is none.
+
+        A few seconds old rows may refuse a host that has just come, and the limit may hide the only fitting one; so
+        nobody is refused before everything was read after the request had come.
+        """
+        in_tree = self._named_node()
+        answer = self._candidates(self._limit, in_tree)
+        if answer.requests:
+            found = self._stand(answer, not_before=None)
+            if isinstance(found, Standings):
+                return found
+        if in_tree or len(answer.requests) >= self._limit:
+            # in_tree keeps shared storage out as well, which the named host may need.
+            answer = self._candidates(None, None)
+        if answer.requests:
+            return self._stand(answer, not_before=self._started_at)
+        return self._refusal_of_placement()
+
+    def at_held(self, held: Allocation) -> tuple[Candidate, AllocationRequest] | None:
+        """The place that an allocation is, if it is what the request wants and the host passes."""
+        amounts: Counter[str] = Counter()
+        for on in held.resources.values():
+            amounts.update(on)
+        if amounts != total_resources(candidate_query(self._ask.spec)):
+            return None
+        way = AllocationRequest(held.resources, {})
+        hosts = self._hosts.find(list(held.resources)).hosts.values()
+        candidates = [Candidate(host, [way], (host.node_uuid,), Ledger({})) for host in hosts]
+        return Standings(self._ask, candidates, self._rules, seed=self._seed).best()
+
+    def _named_node(self) -> str | None:
+        """The provider of the one node that the request names, if it names one."""
+        spec = self._ask.spec
+        host = spec.forced_host or spec.requested_host
+        node = spec.forced_node or spec.requested_node
+        if not (host or node):
+            return None
+        nodes = self._hosts.nodes_of(host, node)
+        return nodes[0].node_uuid if len(nodes) == 1 else None
+
+    def _candidates(self, limit: int | None, in_tree: str | None) -> Candidates:
+        try:
+            return self._placement.candidates(
+                candidate_query(self._ask.spec, limit=limit, in_tree=in_tree)
+            )
+        except Invalid as refused:
+            # A class or trait that no provider has ever had is not even known to Placement.
+            log.info("Placement refuses the request: %s %s", refused, refused.internal)
+            return _NOTHING
+
+    def _stand(self, answer: Candidates, not_before: Moment | None) -> Standings | Refusal:
+        nodes = nodes_among(answer)
+        self.hosts = len(nodes)
+        known = self._hosts.find(nodes, not_before=not_before)
+        candidates = group_by_host(answer, self._with_placed(known.hosts))
+        standings = Standings(self._ask, candidates, self._rules, seed=self._seed)
+        removed = {**Counter(known.missing.values()), **standings.removed}
+        log.debug(
+            "%d candidates on %d hosts, %d pass; removed: %s",
+            len(answer.requests),
+            len(candidates),
+            len(standings.candidates),
+            removed,
+        )
+        if standings.candidates:
+            return standings
+        return Refusal(len(nodes), removed, self._remark())
+
+    def _with_placed(self, hosts: Mapping[str, HostView]) -> Mapping[str, HostView]:
+        if not self._placed_on:
+            return hosts
+        changed = {
+            uuid: with_more_servers(hosts[uuid], count)
+            for uuid, count in self._placed_on.items()
+            if uuid in hosts
+        }
+        return {**hosts, **changed}
+
+    def _refusal_of_placement(self) -> Refusal:
+        query = candidate_query(self._ask.spec)
+        total, removed = ask_each_constraint(self._placement, query, hosts=self._hosts.count())
+        return Refusal(total, removed, self._remark())
+
+    def _remark(self) -> str:
+        spec = self._ask.spec
+        named = spec.forced_host or spec.requested_host or spec.forced_node or spec.requested_node
+        return f"Host {named} was asked for." if named else ""

@@ -1,0 +1,41 @@
+"""Finding filters and weighers by the class paths that operators write."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from groundwork.errors import Invalid
+
+T = TypeVar("T")
+
+
+def load_classes(paths: Iterable[str], kind: type[T]) -> tuple[type[T], ...]:
+    """The classes at these paths, each once, in order.
+
+    A path names a class, or a function that gives several: ``nova.scheduler.filters.all_filters``.
+
+    :raises Invalid: there is nothing of that kind at a path; one line for the operator.
+    """
+    found: dict[type[T], None] = {}
+    for path in paths:
+        thing = _import(path)
+        members: Sequence[object] = [thing] if inspect.isclass(thing) else list(thing())
+        for member in members:
+            if not (inspect.isclass(member) and issubclass(member, kind)):
+                raise Invalid(f"{path} is no {kind.__name__} of the scheduler.")
+            found[member] = None
+    return tuple(found)
+
+
+def _import(path: str):  # type: ignore[no-untyped-def]
+    module_name, _, name = path.rpartition(".")
+    try:
+        thing = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as exc:
+        raise Invalid(f"{path} cannot be loaded: {exc}") from exc
+    if not callable(thing):
+        raise Invalid(f"{path} is neither a class nor a function that lists classes.")
+    return thing

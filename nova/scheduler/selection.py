@@ -1,0 +1,172 @@
+"""Choosing and claiming hosts for the servers of one request, or for none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from groundwork import columns
+from groundwork.errors import Invalid
+from nova.clients.candidates import AllocationRequest
+from nova.domain.request_spec import RequestSpec
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.claims import Claims, Placement
+from nova.scheduler.decision import Rules, Standings
+from nova.scheduler.demand import candidate_query
+from nova.scheduler.explanation import Refusal, explain, no_valid_host
+from nova.scheduler.host_view import Ask
+from nova.scheduler.hosts import HostTable
+from nova.scheduler.look import Look
+from nova.scheduler.messages import Selection, Selections, ServerSelection
+
+# Questions to Placement in a row that end without a claim because others were faster each time. More: a request that
+# loses and loses holds a thread; fewer: it fails in a rush although a little room is left.
+_LOSING_ROUNDS = 5
+
+
+class Selector:
+    """Chooses hosts. Thread safe; keeps nothing of a request when it is answered."""
+
+    def __init__(
+        self,
+        *,
+        hosts: HostTable,
+        rules: Rules,
+        max_placement_results: int = 1000,
+        now: Callable[[], datetime] = columns.now,
+    ) -> None:
+        self._hosts = hosts
+        self._rules = rules
+        self._limit = max_placement_results
+        self._now = now
+
+    def select(
+        self,
+        placement: Placement,
+        spec: RequestSpec,
+        servers: Sequence[str],
+        *,
+        alternates: int,
+        seed: int,
+    ) -> Selections:
+        """A claimed host for each server, and up to ``alternates`` further hosts in the same cell, not claimed.
+
+        :raises NoValidHost: not all can be placed; nothing of this call stays claimed then.
+        :raises Unavailable: Placement does not answer; the same holds as far as it can be reached.
+        """
+        claims = Claims(placement, project_id=spec.project_id, user_id=spec.user_id)
+        try:
+            candidate_query(spec)
+        except Invalid as nonsense:
+            raise no_valid_host(self._hosts.count(), {}, remark=nonsense.text) from nonsense
+        look = Look(self._hosts, self._rules, placement, Ask(spec, self._now()), self._limit, seed)
+        run = _Run(look, claims)
+        try:
+            run.place(servers)
+        except BaseException:
+            claims.undo()
+            raise
+        return run.answer(servers, alternates)
+
+
+class _Run:
+    """The servers of one request on their way to hosts."""
+
+    def __init__(self, look: Look, claims: Claims) -> None:
+        self._look = look
+        self._claims = claims
+        self._standings: Standings | None = None
+        self._places: dict[str, Selection] = {}
+
+    def place(self, servers: Sequence[str]) -> None:
+        """A claimed place for each server. :raises NoValidHost: there is not enough room."""
+        waiting = list(servers)
+        losing_rounds = 0
+        while losing_rounds < _LOSING_ROUNDS:
+            found = self._look.around()
+            if isinstance(found, Refusal):
+                waiting = self._without_those_that_hold(waiting)
+                if not waiting:
+                    return
+                raise explain(found, placed=len(self._places), servers=len(servers))
+            self._standings = found
+            before = len(waiting)
+            self._claim(found, waiting)
+            if not waiting:
+                return
+            losing_rounds = losing_rounds + 1 if len(waiting) == before else 0
+        raise no_valid_host(
+            self._look.hosts, {}, remark=f"Others took the room {losing_rounds} times."
+        )
+
+    def answer(self, servers: Sequence[str], alternates: int) -> Selections:
+        """What was placed, each with the next best hosts of its cell."""
+        spare = self._spare(alternates + 1) if alternates else {}
+        return Selections(
+            tuple(
+                ServerSelection(
+                    server,
+                    chosen,
+                    tuple(
+                        other
+                        for other in spare.get(chosen.cell_uuid, ())
+                        if other.node_uuid != chosen.node_uuid
+                    )[:alternates],
+                )
+                for server in servers
+                for chosen in (self._places[server],)
+            )
+        )
+
+    def _claim(self, standings: Standings, waiting: list[str]) -> None:
+        """Claim for one server after the other, until all have a place or no candidate is left."""
+        while waiting:
+            best = standings.best()
+            if best is None:
+                return
+            candidate, way = best
+            if not self._claims.make(waiting[0], way):
+                standings.lost(candidate, way)
+                continue
+            self._places[waiting.pop(0)] = _selection(candidate, way)
+            self._look.placed(candidate.host)
+            standings.placed(candidate, way)
+
+    def _without_those_that_hold(self, waiting: Sequence[str]) -> list[str]:
+        """Keep the claims that earlier, lost runs of this request have made, now that there is no room for others.
+
+        1. A run claims for server A and dies before its answer is journalled. 2. The claim fills the last gap.
+        3. The next run finds no room for A, though A has all that it needs.
+        """
+        left = []
+        for server in waiting:
+            held = self._claims.held(server)
+            best = self._look.at_held(held) if held else None
+            if best is None:
+                left.append(server)
+            else:
+                self._places[server] = _selection(*best)
+        return left
+
+    def _spare(self, most: int) -> dict[str, list[Selection]]:
+        """The best hosts of each cell that could take one more server."""
+        spare: dict[str, list[Selection]] = {}
+        for candidate in self._standings.ranked() if self._standings else ():
+            found = spare.setdefault(candidate.host.cell_uuid, [])
+            way = candidate.way() if len(found) < most else None
+            if way is not None:
+                found.append(_selection(candidate, way))
+        return spare
+
+
+def _selection(candidate: Candidate, way: AllocationRequest) -> Selection:
+    host = candidate.host
+    return Selection(
+        host=host.host,
+        node=host.node,
+        node_uuid=host.node_uuid,
+        cell_uuid=host.cell_uuid,
+        allocations=way.allocations,
+        mappings=way.mappings,
+        availability_zone=host.zone,
+    )

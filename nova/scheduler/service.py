@@ -1,0 +1,44 @@
+"""The scheduler's door on the bus."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from nova.context import RequestContext
+from nova.scheduler.claims import Placement
+from nova.scheduler.messages import SelectDestinations, Selections
+from nova.scheduler.selection import Selector
+
+TOPIC = "scheduler"
+
+
+class SchedulerEndpoint:
+    """What ``Bus.serve`` offers under the topic ``scheduler``. Thread safe."""
+
+    def __init__(
+        self,
+        *,
+        selector: Selector,
+        placement_for: Callable[[RequestContext], Placement],
+        new_seed: Callable[[], int] = lambda: random.getrandbits(64),
+    ) -> None:
+        """``placement_for`` gives a Placement that carries the request id of the caller."""
+        self._selector = selector
+        self._placement_for = placement_for
+        self._new_seed = new_seed
+
+    def select_destinations(
+        self, context: RequestContext, message: SelectDestinations
+    ) -> Selections:
+        """See :class:`~nova.scheduler.messages.SelectDestinations`.
+
+        :raises NoValidHost: not all servers can be placed; none is then.
+        """
+        return self._selector.select(
+            self._placement_for(context),
+            message.spec,
+            message.servers,
+            alternates=message.alternates,
+            seed=self._new_seed(),
+        )

@@ -1,0 +1,48 @@
+"""How well can this host do it: one small pure class per preference.
+
+Operators name classes in ``[filter_scheduler] weight_classes``; a class of their own derives from :class:`Weigher`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nova.scheduler.plugins import load_classes
+from nova.scheduler.weights.standard_weighers import (
+    CPUWeigher,
+    DiskWeigher,
+    HypervisorVersionWeigher,
+    IoOpsWeigher,
+    NumInstancesWeigher,
+    RAMWeigher,
+)
+from nova.scheduler.weights.weigher import Weigher
+
+__all__ = ["Weigher", "all_weighers", "load_weighers"]
+
+
+def all_weighers() -> tuple[type[Weigher], ...]:
+    """Every weigher that comes with the scheduler."""
+    return (
+        RAMWeigher,
+        CPUWeigher,
+        DiskWeigher,
+        IoOpsWeigher,
+        NumInstancesWeigher,
+        HypervisorVersionWeigher,
+    )
+
+
+def load_weighers(
+    *, classes: Iterable[str], multipliers: Mapping[str, float]
+) -> tuple[Weigher, ...]:
+    """The weighers in use.
+
+    :param classes: class paths, or paths of functions that list classes.
+    :param multipliers: by the name of the weigher (``ram``); those not named count once.
+    :raises Invalid: a path leads nowhere; one line for the operator.
+    """
+    return tuple(
+        found(multiplier=multipliers.get(found.name, 1.0))
+        for found in load_classes(classes, Weigher)
+    )

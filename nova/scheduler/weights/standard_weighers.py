@@ -1,0 +1,65 @@
+"""The preferences that come with the scheduler, a few lines each."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.host_view import Ask
+from nova.scheduler.weights.weigher import Weigher
+
+
+class RAMWeigher(Weigher):
+    """Prefer free memory: spread; with a negative multiplier, fill hosts up one by one."""
+
+    name = "ram"
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.free("MEMORY_MB")
+
+
+class CPUWeigher(Weigher):
+    """Prefer free vCPUs, shared and dedicated ones."""
+
+    name = "cpu"
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.free("VCPU") + candidate.free("PCPU")
+
+
+class DiskWeigher(Weigher):
+    """Prefer free disk, of the host itself or shared with it."""
+
+    name = "disk"
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.free("DISK_GB")
+
+
+class IoOpsWeigher(Weigher):
+    """Prefer hosts with many servers at work; the default multiplier is negative and prefers quiet ones."""
+
+    name = "io_ops"
+    needs_counts: ClassVar[bool] = True
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.host.num_io_ops
+
+
+class NumInstancesWeigher(Weigher):
+    """Prefer hosts with many servers; with a negative multiplier, with few."""
+
+    name = "num_instances"
+    needs_counts: ClassVar[bool] = True
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.host.num_instances
+
+
+class HypervisorVersionWeigher(Weigher):
+    """Prefer newer hypervisors, so that servers can move on to anywhere later."""
+
+    name = "hypervisor_version"
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.host.hypervisor_version

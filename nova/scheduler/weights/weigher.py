@@ -1,0 +1,60 @@
+"""What a weigher is: one number for how much a candidate is to be preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.host_view import Ask
+
+
+class Weigher:
+    """One preference. Weighers keep nothing between calls.
+
+    Numbers of all candidates are stretched to 0..1 (all 0 when they are equal) and multiplied by ``multiplier``; a
+    negative multiplier turns the preference round. An aggregate's metadata under ``<name>_weight_multiplier``
+    counts before the option for its hosts (the smallest, when several say something).
+    """
+
+    #: Begins the name of the option: ``ram`` for ``ram_weight_multiplier``.
+    name: ClassVar[str]
+    #: Whether the weigher reads ``num_instances`` or ``num_io_ops``, which cost a query of each cell.
+    needs_counts: ClassVar[bool] = False
+
+    def __init__(self, *, multiplier: float = 1.0) -> None:
+        self.multiplier = multiplier
+
+    @property
+    def multiplier_key(self) -> str:
+        """The option, and the key in aggregates' metadata."""
+        return f"{self.name}_weight_multiplier"
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        """More is better; any scale."""
+        raise NotImplementedError
+
+    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
+        """The numbers of many candidates; to be overridden only where that is faster."""
+        return [self.weigh(candidate, ask) for candidate in candidates]
+
+    def multiplier_of(self, candidate: Candidate) -> float:
+        """The multiplier that counts for this host."""
+        if not candidate.host.aggregates:
+            return self.multiplier
+        said = [
+            number
+            for text in candidate.host.aggregate_values(self.multiplier_key)
+            if (number := _number(text)) is not None
+        ]
+        return min(said, default=self.multiplier)
+
+
+def _number(text: str) -> float | None:
+    """Metadata is free text: what is no number is as good as not there."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    # NaN and infinities would make all weights meaningless.
+    return number if abs(number) < float("inf") else None

@@ -1,0 +1,249 @@
+"""Claims: a consumer's allocations replaced, exactly and all at once.
+
+Why no provider is ever over-committed, on any engine:
+1. The rows of all providers that are named are locked before anything is read.
+2. Capacity and use are read after that, so they hold what every earlier claim on these providers committed; a later
+   claim waits in step 1. (SQLite has one writer at a time, and this transaction is a writer from its beginning.)
+3. Whoever loses against another writer of the same consumer starts anew in a fresh transaction, because reading
+   again inside the old one could show it the old snapshot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from oslo_db import exception as db_exc
+
+from groundwork.database import Database, Transaction
+from groundwork.errors import Conflict, Invalid
+from placement import codes
+from placement.db.models import resource_classes
+from placement.db.queries import allocations, changes, consumers, inventories, providers
+from placement.db.queries.allocations import Holding
+from placement.db.queries.inventories import Stock
+from placement.db.queries.provider_filters import known_ids
+from placement.db.queries.providers import Held
+from placement.records import Claim, Consumer
+
+Spot = tuple[int, int]  # provider id, class id
+
+
+class LostRace(Conflict):
+    """Another writer of the same consumer was faster; a fresh look may succeed."""
+
+    def __init__(self, consumer_uuid: str) -> None:
+        super().__init__(
+            f"Consumer {consumer_uuid} was changed by another request at the same moment.",
+            code=codes.CONCURRENT_UPDATE,
+        )
+
+
+class Claims:
+    """Writes allocations."""
+
+    def __init__(self, *, database: Database, conflict_retries: int) -> None:
+        """``conflict_retries``: fewer and clients see races that a repetition cures; more and they wait longer."""
+        self._database = database
+        self._tries = conflict_retries + 1
+
+    def put(self, claims: Sequence[Claim]) -> None:
+        """Let each consumer hold what its claim says, or change nothing at all.
+
+        :raises Invalid: a provider or a class does not exist.
+        :raises Conflict: a generation is stale, or a provider cannot take its share.
+        """
+
+        def work(tx: Transaction) -> None:
+            held = hold_providers(tx, claims)
+            touched = replace_allocations(tx, claims, held)
+            announce(tx, touched)
+
+        run_claim(self._database, work, tries=self._tries)
+
+    def release(self, consumer_uuid: str) -> bool:
+        """Take everything from a consumer and forget it; False when it held nothing. No generation changes."""
+
+        def work(tx: Transaction) -> bool:
+            consumer_id = consumers.lock(tx, consumer_uuid)
+            if consumer_id is None:
+                return False
+            touched = {holding.provider_id for holding in allocations.held_by(tx, [consumer_id])}
+            allocations.delete_of(tx, [consumer_id])
+            consumers.delete(tx, [consumer_id])
+            changes.record(tx, touched)
+            return True
+
+        return self._database.run(work)
+
+
+def run_claim(database: Database, work: Callable[[Transaction], None], *, tries: int) -> None:
+    """Run a claiming transaction, anew after each lost race. :raises Conflict: it lost all of them."""
+    for attempt in range(1, tries + 1):
+        try:
+            return database.run(work)
+        except LostRace:
+            if attempt == tries:
+                raise
+        except db_exc.DBReferenceError as exc:
+            raise _raced("A provider or class was removed at the same moment.") from exc
+        except db_exc.DBDeadlock as exc:
+            raise _raced("Too many writers at the same providers; try again.") from exc
+
+
+def hold_providers(
+    tx: Transaction, claims: Iterable[Claim], others: Iterable[str] = ()
+) -> dict[str, Held]:
+    """Lock every provider that the claims name (and others); those that do not exist are left out."""
+    named = {uuid for claim in claims for uuid in claim.resources}
+    return providers.lock(tx, named.union(others))
+
+
+def announce(tx: Transaction, provider_ids: Iterable[int]) -> None:
+    """Raise the generation of the providers that were written, and put them into the change feed."""
+    touched = set(provider_ids)
+    if touched:
+        providers.raise_generation(tx, touched)
+        changes.record(tx, touched)
+
+
+def replace_allocations(
+    tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]
+) -> set[int]:
+    """Put the claims in place of what their consumers hold; the ids of the providers touched, old and new.
+
+    ``held`` are the locked providers. What counts is the state after all claims: one may free what another takes.
+    """
+    missing = {uuid for claim in claims for uuid in claim.resources if uuid not in held}
+    if missing:
+        raise Invalid(f"Allocation for resource provider '{min(missing)}' that does not exist.")
+    known = consumers.find_all(tx, [claim.consumer_uuid for claim in claims])
+    for claim in claims:
+        _require_consumer_generation(claim, known.get(claim.consumer_uuid))
+    before = allocations.held_by(tx, [consumer.id for consumer in known.values()])
+    wanted = _wanted(tx, claims, held)
+    _require_room(tx, wanted, before, held)
+
+    _write(tx, wanted, known)
+    return {holding.provider_id for holding in before} | {
+        spot[0] for w in wanted for spot in w.amounts
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One claim by ids."""
+
+    claim: Claim
+    amounts: Mapping[Spot, int]
+
+
+def _wanted(tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]) -> list[_Wanted]:
+    names = {name for claim in claims for amounts in claim.resources.values() for name in amounts}
+    class_ids = known_ids(tx, resource_classes, names, "resource classes")
+    return [
+        _Wanted(
+            claim,
+            {
+                (held[uuid].id, class_ids[name]): amount
+                for uuid, amounts in claim.resources.items()
+                for name, amount in amounts.items()
+            },
+        )
+        for claim in claims
+    ]
+
+
+def _require_consumer_generation(claim: Claim, consumer: Consumer | None) -> None:
+    found = consumer.generation if consumer else None
+    if claim.check_generation and claim.expected_generation != found:
+        expected = "null" if claim.expected_generation is None else claim.expected_generation
+        raise Conflict(
+            f"consumer generation conflict - expected {'null' if found is None else found} but got {expected}",
+            code=codes.CONCURRENT_UPDATE,
+        )
+
+
+def _require_room(
+    tx: Transaction, wanted: Sequence[_Wanted], before: Sequence[Holding], held: Mapping[str, Held]
+) -> None:
+    """:raises Conflict: a share breaks min_unit, max_unit or step_size, or the sum exceeds the capacity.
+
+    A provider that is over its capacity already may take claims that do not raise what these consumers hold there.
+    """
+    provider_ids = {spot[0] for w in wanted for spot in w.amounts}
+    stocks = {(s.provider_id, s.class_id): s for s in inventories.of_providers(tx, provider_ids)}
+    uuids = {provider.id: provider.uuid for provider in held.values()}
+    old: Counter[Spot] = Counter()
+    new: Counter[Spot] = Counter()
+    for holding in before:
+        old[holding.provider_id, holding.class_id] += holding.used
+    for w in wanted:
+        for spot, amount in w.amounts.items():
+            _require_unit(stocks.get(spot), uuids[spot[0]], amount)
+            new[spot] += amount
+    used = allocations.used_at(tx, provider_ids)
+    for spot, amount in new.items():
+        others = used.get(spot, 0) - old[spot]
+        inventory = stocks[spot].inventory
+        if others + amount > inventory.capacity and amount > old[spot]:
+            raise Conflict(
+                f"Unable to allocate inventory: Unable to create allocation for "
+                f"'{inventory.resource_class}' on resource provider '{uuids[spot[0]]}'. "
+                f"The requested amount would exceed the capacity.",
+                internal=f"capacity={inventory.capacity} others={others} wanted={amount}",
+            )
+
+
+def _require_unit(stock: Stock | None, provider_uuid: str, amount: int) -> None:
+    if stock is None:
+        raise Conflict(
+            f"Unable to allocate inventory: resource provider '{provider_uuid}' "
+            "has no inventory of a class that is asked of it."
+        )
+    offered = stock.inventory
+    if not offered.takes(amount):
+        raise Conflict(
+            f"Unable to allocate inventory for '{offered.resource_class}' on resource provider "
+            f"'{provider_uuid}': {amount} violates min_unit={offered.min_unit}, "
+            f"max_unit={offered.max_unit} or step_size={offered.step_size}."
+        )
+
+
+def _write(tx: Transaction, wanted: Sequence[_Wanted], known: Mapping[str, Consumer]) -> None:
+    ids: dict[str, int] = {}
+    emptied: list[int] = []
+    for w in wanted:
+        consumer = known.get(w.claim.consumer_uuid)
+        if consumer is None:
+            if w.amounts:
+                ids[w.claim.consumer_uuid] = _insert_consumer(tx, w.claim)
+            continue
+        # The compare-and-swap comes first: from here on no other writer of this consumer gets through.
+        if not consumers.update(tx, consumer, w.claim):
+            raise LostRace(consumer.uuid)
+        ids[consumer.uuid] = consumer.id
+        if not w.amounts:
+            emptied.append(consumer.id)
+    allocations.delete_of(tx, [consumer.id for consumer in known.values()])
+    consumers.delete(tx, emptied)
+    allocations.insert(
+        tx,
+        (
+            Holding(ids[w.claim.consumer_uuid], spot[0], spot[1], amount)
+            for w in wanted
+            for spot, amount in w.amounts.items()
+        ),
+    )
+
+
+def _insert_consumer(tx: Transaction, claim: Claim) -> int:
+    try:
+        return consumers.insert(tx, claim)
+    except db_exc.DBDuplicateEntry as exc:
+        raise LostRace(claim.consumer_uuid) from exc
+
+
+def _raced(text: str) -> Conflict:
+    return Conflict(text, code=codes.CONCURRENT_UPDATE)

@@ -1,0 +1,1 @@
+"""``/allocations``, ``/resource_providers/{uuid}/allocations`` and ``/reshaper``."""

@@ -1,0 +1,1 @@
+"""``/resource_providers/{uuid}/inventories`` and its classes."""

@@ -1,0 +1,1 @@
+"""``/resource_providers`` and ``/resource_providers/{uuid}``."""

@@ -1,0 +1,194 @@
+"""What there is: all providers with what they have and how full they are, as plain values.
+
+Loaded anew for each request, in six statements whatever the number of providers. Statements run one after the other
+while others write, so rows of a provider that came or went in between are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from groundwork.database import Database, Transaction
+from groundwork.errors import Invalid
+from placement.db import models
+from placement.db.queries import aggregates, allocations, inventories, named, traits
+from placement.records import Inventory
+
+SHARING = "MISC_SHARES_VIA_AGGREGATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What a provider has of one class, and how much of it is taken."""
+
+    inventory: Inventory
+    used: int
+
+    def fits(self, amount: int) -> bool:
+        """Whether this much can be claimed now, by one consumer."""
+        return self.inventory.takes(amount) and self.used + amount <= self.inventory.capacity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One provider; ``above`` are its ancestors, the root first. Nodes are the same only when they are one object."""
+
+    id: int
+    uuid: str
+    above: tuple[Node, ...]
+    stocks: Mapping[str, Stock]
+    traits: frozenset[str]
+    aggregates: frozenset[str]
+
+    @property
+    def root(self) -> Node:
+        """The top of the tree."""
+        return self.above[0] if self.above else self
+
+    @property
+    def parent(self) -> Node | None:
+        """The provider right above; None for a root."""
+        return self.above[-1] if self.above else None
+
+    @property
+    def lineage(self) -> tuple[Node, ...]:
+        """The ancestors and the node itself."""
+        return (*self.above, self)
+
+    @property
+    def shares(self) -> bool:
+        """Whether it serves the trees that have a member in one of its aggregates."""
+        return SHARING in self.traits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """One tree, parents before children; its providers and the sharing ones from outside that serve it."""
+
+    root: Node
+    nodes: tuple[Node, ...]
+    served_by: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """All trees by their roots, in the order in which these were made, and all providers by uuid."""
+
+    trees: Mapping[Node, Tree]
+    nodes: Mapping[str, Node]
+
+
+class Snapshots:
+    """Gives the world as it is now."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def take(self, *, traits: Iterable[str] = (), classes: Iterable[str] = ()) -> World:
+        """The world as committed now.
+
+        :raises Invalid: one of these names is no trait or class.
+        """
+        with self._database.read() as tx:
+            trait_names = {row.id: row.name for row in named.list_named(tx, models.traits)}
+            class_names = {row.name for row in named.list_named(tx, models.resource_classes)}
+            _require(set(traits) - set(trait_names.values()), "traits")
+            _require(set(classes) - class_names, "resource classes")
+            return _load(tx, trait_names)
+
+
+def _require(missing: set[str], kind: str) -> None:
+    if missing:
+        raise Invalid(f"No such {kind}: {', '.join(sorted(missing))}.")
+
+
+def _load(tx: Transaction, trait_names: Mapping[int, str]) -> World:
+    own = models.resource_providers.c
+    rows = tx.execute(sa.select(own.id, own.uuid, own.parent_provider_id).order_by(own.id)).all()
+    used = allocations.used_everywhere(tx)
+    stocks: dict[int, dict[str, Stock]] = {}
+    for stock in inventories.everything(tx):
+        amount = used.get((stock.provider_id, stock.class_id), 0)
+        stocks.setdefault(stock.provider_id, {})[stock.inventory.resource_class] = Stock(
+            stock.inventory, amount
+        )
+    carried: dict[int, set[str]] = {}
+    for provider_id, trait_id in traits.everything(tx):
+        if trait_id in trait_names:
+            carried.setdefault(provider_id, set()).add(trait_names[trait_id])
+    memberships: dict[int, set[str]] = {}
+    for provider_id, aggregate_uuid in aggregates.everything(tx):
+        memberships.setdefault(provider_id, set()).add(aggregate_uuid)
+    facts = [
+        Fact(
+            row.id,
+            row.uuid,
+            row.parent_provider_id,
+            stocks.get(row.id, {}),
+            frozenset(carried.get(row.id, ())),
+            frozenset(memberships.get(row.id, ())),
+        )
+        for row in rows
+    ]
+    return build_world(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One provider before its place in the tree is known."""
+
+    id: int
+    uuid: str
+    parent_id: int | None
+    stocks: Mapping[str, Stock]
+    traits: frozenset[str] = frozenset()
+    aggregates: frozenset[str] = frozenset()
+
+
+def build_world(facts: Iterable[Fact]) -> World:
+    """The trees that these providers form; those whose parent is missing are left out with all below them."""
+    nodes: dict[int, Node] = {}
+    members: dict[Node, list[Node]] = {}
+    for fact in _parents_first(facts):
+        above = nodes[fact.parent_id].lineage if fact.parent_id is not None else ()
+        node = Node(fact.id, fact.uuid, above, fact.stocks, fact.traits, fact.aggregates)
+        nodes[fact.id] = node
+        members.setdefault(node.root, []).append(node)
+    sharing: dict[str, list[Node]] = {}
+    for node in nodes.values():
+        if node.shares:
+            for aggregate in node.aggregates:
+                sharing.setdefault(aggregate, []).append(node)
+    return World(
+        {
+            root: Tree(root, tuple(found), _served_by(found, sharing))
+            for root, found in members.items()
+        },
+        {node.uuid: node for node in nodes.values()},
+    )
+
+
+def _served_by(members: Iterable[Node], sharing: Mapping[str, list[Node]]) -> tuple[Node, ...]:
+    own = set(members)
+    found = {
+        node
+        for member in own
+        for aggregate in member.aggregates
+        for node in sharing.get(aggregate, ())
+        if node not in own
+    }
+    return tuple(sorted(found, key=lambda node: node.id))
+
+
+def _parents_first(facts: Iterable[Fact]) -> Iterable[Fact]:
+    """Level by level: a child may be older than the parent it was moved under."""
+    children: dict[int | None, list[Fact]] = {}
+    for fact in facts:
+        children.setdefault(fact.parent_id, []).append(fact)
+    level = children.get(None, [])
+    while level:
+        yield from level
+        level = [child for fact in level for child in children.get(fact.id, ())]

@@ -1,0 +1,1 @@
+"""Entry points: where options are read and objects meet."""

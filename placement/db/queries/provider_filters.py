@@ -1,0 +1,126 @@
+"""Finding providers by what they are and have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from groundwork.errors import Invalid
+from placement.db.models import (
+    allocations,
+    inventories,
+    provider_aggregates,
+    provider_traits,
+    resource_classes,
+    resource_providers,
+    traits,
+)
+from placement.db.queries import named, providers
+from placement.grammar import AggregatesAsked, TraitsAsked
+from placement.records import LARGEST_AMOUNT, Provider
+
+Condition = sa.ColumnElement[bool]
+_OWN = resource_providers.c
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderQuery:
+    """Conditions on the provider itself; those left out do not count."""
+
+    name: str | None = None
+    uuid: str | None = None
+    in_tree: str | None = None
+    member_of: AggregatesAsked = field(default_factory=AggregatesAsked)
+    required: TraitsAsked = field(default_factory=TraitsAsked)
+    resources: Mapping[str, int] = field(default_factory=dict)
+
+
+def search(tx: Transaction, wanted: ProviderQuery) -> tuple[Provider, ...]:
+    """The providers that meet all conditions, by id. :raises Invalid: an unknown trait or class."""
+    trait_ids = known_ids(tx, traits, wanted.required.names, "traits")
+    class_ids = known_ids(tx, resource_classes, wanted.resources, "resource classes")
+    conditions = [
+        *_identity(wanted),
+        *_membership(wanted.member_of),
+        *_traits(wanted.required, trait_ids),
+        *(_room(class_ids[name], amount) for name, amount in wanted.resources.items()),
+    ]
+    statement = providers.select_providers().where(*conditions).order_by(_OWN.id)
+    return providers.fetch(tx, statement)
+
+
+def known_ids(tx: Transaction, table: sa.Table, names: Iterable[str], kind: str) -> dict[str, int]:
+    """Id by name. :raises Invalid: some do not exist; the text lists them."""
+    asked = set(names)
+    ids = named.ids_of(tx, table, asked)
+    missing = asked - ids.keys()
+    if missing:
+        raise Invalid(f"No such {kind}: {', '.join(sorted(missing))}.")
+    return ids
+
+
+def _identity(wanted: ProviderQuery) -> Iterable[Condition]:
+    if wanted.name is not None:
+        yield _OWN.name == wanted.name
+    if wanted.uuid is not None:
+        yield _OWN.uuid == wanted.uuid
+    if wanted.in_tree is not None:
+        any_member = resource_providers.alias()
+        root = sa.select(any_member.c.root_provider_id).where(any_member.c.uuid == wanted.in_tree)
+        yield _OWN.root_provider_id == root.scalar_subquery()
+
+
+def _membership(asked: AggregatesAsked) -> Iterable[Condition]:
+    member = provider_aggregates.c
+    for choice in asked.any_of:
+        yield sa.exists().where(
+            member.resource_provider_id == _OWN.id, member.aggregate_uuid.in_(sorted(choice))
+        )
+    if asked.none_of:
+        yield ~sa.exists().where(
+            member.resource_provider_id == _OWN.id, member.aggregate_uuid.in_(sorted(asked.none_of))
+        )
+
+
+def _traits(asked: TraitsAsked, ids: Mapping[str, int]) -> Iterable[Condition]:
+    def carries(names: Iterable[str]) -> Condition:
+        return sa.exists().where(
+            provider_traits.c.resource_provider_id == _OWN.id,
+            provider_traits.c.trait_id.in_(sorted(ids[name] for name in names)),
+        )
+
+    yield from (carries([name]) for name in sorted(asked.all_of))
+    yield from (carries(choice) for choice in asked.any_of)
+    if asked.none_of:
+        yield ~carries(asked.none_of)
+
+
+def _room(class_id: int, amount: int) -> Condition:
+    """That the provider can take this much of the class in one piece.
+
+    EXISTS (SELECT 1 FROM inventories i WHERE i.provider = p.id AND i.class = :c AND :n BETWEEN i.min AND i.max
+            AND :n % i.step = 0 AND :n + (SELECT sum(used) ...) <= (i.total - i.reserved) * i.ratio)
+    """
+    if amount > LARGEST_AMOUNT:
+        return sa.false()
+    offered = inventories.c
+    used = (
+        sa.select(sa.func.coalesce(sa.func.sum(allocations.c.used), 0))
+        .where(
+            allocations.c.resource_provider_id == _OWN.id,
+            allocations.c.resource_class_id == class_id,
+        )
+        .correlate(resource_providers)
+        .scalar_subquery()
+    )
+    return sa.exists().where(
+        offered.resource_provider_id == _OWN.id,
+        offered.resource_class_id == class_id,
+        offered.min_unit <= amount,
+        offered.max_unit >= amount,
+        sa.literal(amount) % offered.step_size == 0,
+        used + amount <= (offered.total - offered.reserved) * offered.allocation_ratio,
+    )

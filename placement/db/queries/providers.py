@@ -1,0 +1,211 @@
+"""Providers and their places in trees.
+
+Who writes anything of a provider locks its row first (:func:`lock`), and reads what it decides upon after that: on
+every engine those reads then see all that earlier holders of the lock committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from placement.db.models import (
+    inventories,
+    provider_aggregates,
+    provider_traits,
+    resource_providers,
+)
+from placement.records import Provider
+
+_parent = resource_providers.alias("parent")
+_root = resource_providers.alias("root")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A provider whose row this transaction has locked."""
+
+    id: int
+    uuid: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a provider stands in its tree."""
+
+    id: int
+    parent_id: int | None
+    root_id: int
+
+
+def select_providers() -> sa.Select[Any]:
+    """All providers; callers add conditions on ``resource_providers``."""
+    own = resource_providers
+    return (
+        sa.select(
+            own.c.id,
+            own.c.uuid,
+            own.c.name,
+            own.c.generation,
+            _parent.c.uuid.label("parent_uuid"),
+            sa.func.coalesce(_root.c.uuid, own.c.uuid).label("root_uuid"),
+            own.c.updated_at,
+        )
+        .outerjoin(_parent, own.c.parent_provider_id == _parent.c.id)
+        .outerjoin(_root, own.c.root_provider_id == _root.c.id)
+    )
+
+
+def find(tx: Transaction, uuid: str) -> Provider | None:
+    """The provider with this uuid."""
+    found = fetch(tx, select_providers().where(resource_providers.c.uuid == uuid))
+    return found[0] if found else None
+
+
+def fetch(tx: Transaction, statement: sa.Select[Any]) -> tuple[Provider, ...]:
+    """The providers that a statement made from :func:`select_providers` finds."""
+    rows: Iterable[Any] = tx.execute(statement)
+    return tuple(Provider(*row) for row in rows)
+
+
+def lock(tx: Transaction, uuids: Collection[str]) -> dict[str, Held]:
+    """The providers that exist, by uuid, locked against other writers until the transaction ends.
+
+    Locks are taken in one order by everybody. SQLite needs none: there is one writer at a time.
+    """
+    if not uuids:
+        return {}
+    own = resource_providers.c
+    rows: Iterable[Any] = tx.execute(
+        sa.select(own.id, own.uuid, own.generation)
+        .where(own.uuid.in_(sorted(uuids)))
+        .order_by(own.id)
+        .with_for_update()
+    )
+    return {row.uuid: Held(row.id, row.uuid, row.generation) for row in rows}
+
+
+def lock_trees(tx: Transaction, provider_ids: Iterable[int]) -> dict[int, Place]:
+    """Every provider in the trees that these are in, locked; by id."""
+    own = resource_providers.c
+    roots = sa.select(own.root_provider_id).where(own.id.in_(sorted(provider_ids)))
+    root_ids = sorted(tx.execute(roots).scalars())
+    members = own.root_provider_id.in_(root_ids)
+    tx.execute(sa.select(own.id).where(members).order_by(own.id).with_for_update()).all()
+    # Read again now that nobody else can move them: rows may have come while the locks were waited for.
+    rows: Iterable[Any] = tx.execute(
+        sa.select(own.id, own.parent_provider_id, own.root_provider_id).where(members)
+    )
+    return {row.id: Place(*row) for row in rows}
+
+
+def insert(tx: Transaction, *, uuid: str, name: str, parent_id: int | None) -> int:
+    """The id of a new provider, placed under its parent (whose row the caller has locked) or as a root."""
+    own = resource_providers.c
+    values = {"uuid": uuid, "name": name, "parent_provider_id": parent_id}
+    new_id = _inserted_id(tx.execute(sa.insert(resource_providers).values(values)))
+    root_id = new_id
+    if parent_id is not None:
+        root_id = tx.execute(
+            sa.select(own.root_provider_id).where(own.id == parent_id)
+        ).scalar_one()
+    tx.execute(
+        sa.update(resource_providers).where(own.id == new_id).values(root_provider_id=root_id)
+    )
+    return new_id
+
+
+def rename(tx: Transaction, provider_id: int, name: str) -> None:
+    """Give a provider another name."""
+    own = resource_providers.c
+    tx.execute(sa.update(resource_providers).where(own.id == provider_id).values(name=name))
+
+
+def set_parent(tx: Transaction, provider_id: int, parent_id: int | None) -> None:
+    """Hang a provider under another one, or make it a root."""
+    tx.execute(
+        sa.update(resource_providers)
+        .where(resource_providers.c.id == provider_id)
+        .values(parent_provider_id=parent_id)
+    )
+
+
+def set_root(tx: Transaction, provider_ids: Collection[int], root_id: int) -> None:
+    """Put providers into the tree of this root."""
+    tx.execute(
+        sa.update(resource_providers)
+        .where(resource_providers.c.id.in_(sorted(provider_ids)))
+        .values(root_provider_id=root_id)
+    )
+
+
+def raise_generation(tx: Transaction, provider_ids: Iterable[int]) -> None:
+    """Add one to each generation; the caller holds the locks, or means to order itself behind who does."""
+    own = resource_providers.c
+    tx.execute(
+        sa.update(resource_providers)
+        .where(own.id.in_(sorted(set(provider_ids))))
+        .values(generation=own.generation + 1)
+    )
+
+
+def count_children(tx: Transaction, provider_id: int) -> int:
+    """How many providers have this one as their parent."""
+    children = resource_providers.c.parent_provider_id == provider_id
+    count = sa.select(sa.func.count()).select_from(resource_providers).where(children)
+    return int(tx.execute(count).scalar_one())
+
+
+def delete(tx: Transaction, provider_id: int) -> None:
+    """Remove a provider with its inventory, traits and aggregates."""
+    for table in (inventories, provider_traits, provider_aggregates):
+        tx.execute(sa.delete(table).where(table.c.resource_provider_id == provider_id))
+    own = resource_providers.c
+    # A root refers to itself, which MariaDB's check of foreign keys would hold against its removal.
+    tx.execute(
+        sa.update(resource_providers).where(own.id == provider_id).values(root_provider_id=None)
+    )
+    tx.execute(sa.delete(resource_providers).where(own.id == provider_id))
+
+
+def count_without_root(tx: Transaction) -> int:
+    """How many providers have no root recorded, which no release of this service leaves behind."""
+    missing = resource_providers.c.root_provider_id.is_(None)
+    count = sa.select(sa.func.count()).select_from(resource_providers).where(missing)
+    return int(tx.execute(count).scalar_one())
+
+
+def fill_roots(tx: Transaction, at_most: int) -> tuple[int, int]:
+    """Give providers without a recorded root that of their parent, or themselves; how many lacked it and got it.
+
+    Level by level: a child can be done once its parent is.
+    """
+    own = resource_providers.c
+    lacking = count_without_root(tx)
+    done = 0
+    while done < at_most:
+        rows: Iterable[Any] = tx.execute(
+            sa.select(own.id, sa.func.coalesce(_parent.c.root_provider_id, own.id))
+            .outerjoin(_parent, own.parent_provider_id == _parent.c.id)
+            .where(own.root_provider_id.is_(None))
+            .where(sa.or_(_parent.c.id.is_(None), _parent.c.root_provider_id.is_not(None)))
+            .limit(at_most - done)
+        )
+        roots = {row[0]: row[1] for row in rows}
+        if not roots:
+            break
+        for provider_id, root_id in roots.items():
+            set_root(tx, [provider_id], root_id)
+        done += len(roots)
+    return lacking, done
+
+
+def _inserted_id(result: sa.CursorResult[Any]) -> int:
+    key = result.inserted_primary_key
+    assert key is not None, "a single-row insert tells its key"
+    return int(key[0])

@@ -1,0 +1,54 @@
+"""Which provider carries which trait."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from placement.db.models import provider_traits, traits
+from placement.records import Named
+
+
+def of_provider(tx: Transaction, provider_id: int) -> tuple[Named, ...]:
+    """The traits of one provider."""
+    rows: Iterable[Any] = tx.execute(
+        sa.select(traits.c.id, traits.c.name, traits.c.updated_at)
+        .join(provider_traits, provider_traits.c.trait_id == traits.c.id)
+        .where(provider_traits.c.resource_provider_id == provider_id)
+        .order_by(traits.c.id)
+    )
+    return tuple(Named(*row) for row in rows)
+
+
+def replace(tx: Transaction, provider_id: int, trait_ids: Collection[int]) -> None:
+    """Let the provider carry just these."""
+    tx.execute(
+        sa.delete(provider_traits).where(provider_traits.c.resource_provider_id == provider_id)
+    )
+    if trait_ids:
+        rows = [
+            {"resource_provider_id": provider_id, "trait_id": trait} for trait in sorted(trait_ids)
+        ]
+        tx.execute(sa.insert(provider_traits), rows)
+
+
+def is_carried(tx: Transaction, trait_id: int) -> bool:
+    """Whether any provider carries the trait."""
+    carriers = sa.select(provider_traits.c.trait_id).where(provider_traits.c.trait_id == trait_id)
+    return tx.execute(carriers.limit(1)).first() is not None
+
+
+def carried() -> sa.ColumnElement[bool]:
+    """The condition that some provider carries the trait."""
+    return sa.exists().where(provider_traits.c.trait_id == traits.c.id)
+
+
+def everything(tx: Transaction) -> tuple[tuple[int, int], ...]:
+    """All pairs of provider id and trait id."""
+    rows: Iterable[Any] = tx.execute(
+        sa.select(provider_traits.c.resource_provider_id, provider_traits.c.trait_id)
+    )
+    return tuple((row[0], row[1]) for row in rows)

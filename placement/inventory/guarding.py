@@ -1,0 +1,38 @@
+"""Locking one provider for a change, and the generation that the change must know."""
+
+from __future__ import annotations
+
+from groundwork.database import Transaction
+from groundwork.errors import Conflict, NotFound
+from placement import codes
+from placement.db.queries import changes, providers
+from placement.db.queries.providers import Held
+
+
+def hold(tx: Transaction, provider_uuid: str) -> Held:
+    """The provider, locked until the transaction ends. :raises NotFound: there is none."""
+    held = providers.lock(tx, [provider_uuid]).get(provider_uuid)
+    if held is None:
+        raise no_provider(provider_uuid)
+    return held
+
+
+def require_generation(held: Held, generation: int) -> None:
+    """Nothing, when the caller knows the provider as it is now. :raises Conflict: somebody changed it since."""
+    if held.generation != generation:
+        raise Conflict(
+            f"resource provider generation conflict: {held.uuid} is at {held.generation}, not {generation}.",
+            code=codes.CONCURRENT_UPDATE,
+        )
+
+
+def changed(tx: Transaction, held: Held) -> int:
+    """Tell the world that the provider changed; its new generation."""
+    providers.raise_generation(tx, [held.id])
+    changes.record(tx, [held.id])
+    return held.generation + 1
+
+
+def no_provider(provider_uuid: str) -> NotFound:
+    """What is said of a uuid that no provider has."""
+    return NotFound(f"No resource provider with uuid {provider_uuid} found.")

@@ -1,0 +1,1 @@
+"""WSGI entry points for servers that import a module: ``placement.wsgi.api:application``."""

@@ -1,0 +1,204 @@
+"""``nova-manage`` over SQLite files: a deployment without cells, and one that was set up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from groundwork.columns import now
+from groundwork.database import Database
+from nova.cmd.manage.program import run
+from nova.db.api.models import instance_mappings
+from nova.db.cell import schema
+from nova.db.cell.models import compute_nodes, instances, services
+
+TRANSPORT = "rabbit://nova:secret@127.0.0.1:5672/cell1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The only line of its output."""
+        (line,) = self.out.splitlines()
+        return line
+
+
+class Manager:
+    """Runs ``nova-manage`` with one configuration file, and looks at the databases it names."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.config = folder / "nova.conf"
+        self._capture = capture
+        self._opened: list[Database] = []
+        self.configure()
+
+    def configure(self, transport_url: str = TRANSPORT, cell: str = "cell1") -> None:
+        """Write the configuration of a process that belongs to ``cell``."""
+        transport = f"transport_url = {transport_url}\n" if transport_url else ""
+        self.config.write_text(
+            f"[DEFAULT]\n{transport}"
+            f"[api_database]\nconnection = {self.url('api')}\n"
+            f"[database]\nconnection = {self.url(cell)}\n"
+        )
+
+    def url(self, name: str) -> str:
+        """The URL of the database file of that name."""
+        return f"sqlite:///{self.folder}/{name}.db"
+
+    def database(self, name: str) -> Database:
+        """The database of that name."""
+        self._opened.append(Database(self.url(name)))
+        return self._opened[-1]
+
+    def __call__(self, *words: str) -> Ran:
+        """Run the command in this process."""
+        self._capture.readouterr()
+        try:
+            status = run(["--config-file", str(self.config), *words])
+        except SystemExit as exc:
+            status = int(exc.code or 0)
+        captured = self._capture.readouterr()
+        return Ran(status, captured.out, captured.err)
+
+    def succeed(self, *words: str) -> Ran:
+        """Run the command, which must exit with 0."""
+        ran = self(*words)
+        assert ran.status == 0, ran
+        return ran
+
+    def make_cell(self, name: str) -> str:
+        """A cell with tables; its uuid."""
+        schema.sync(self.database(name))
+        urls = (
+            "--transport-url",
+            f"rabbit://u:p@h/{name}",
+            "--database_connection",
+            self.url(name),
+        )
+        return self.succeed("cell_v2", "create_cell", "--name", name, "--verbose", *urls).line
+
+    def report_host(self, cell: str, host: str, *, node: str | None = "") -> None:
+        """What a starting compute service writes; ``node`` None: it reports no node."""
+        with self.database(cell).write() as tx:
+            common = {"host": host, "created_at": now()}
+            tx.execute(
+                sa.insert(services),
+                {**common, "uuid": f"service-{host}", "binary": "nova-compute", "version": 1},
+            )
+            if node is not None:
+                tx.execute(
+                    sa.insert(compute_nodes),
+                    {
+                        **common,
+                        "uuid": f"node-{host}",
+                        "hypervisor_hostname": node or host,
+                        "hypervisor_type": "fake",
+                        "hypervisor_version": 1,
+                        "vcpus": 1,
+                        "memory_mb": 1,
+                        "local_gb": 1,
+                    },
+                )
+
+    def add_server(self, cell: str, uuid: str, *, host: str, lives: bool = True) -> None:
+        """A server in a cell's database and its mapping (by the number of the cell of that name)."""
+        with self.database("api").write() as tx:
+            number = tx.execute(
+                sa.text("SELECT id FROM cell_mappings WHERE name = :name"), {"name": cell}
+            ).scalar_one()
+            tx.execute(
+                sa.insert(instance_mappings),
+                {
+                    "instance_uuid": uuid,
+                    "cell_id": number,
+                    "project_id": "p",
+                    "user_id": "u",
+                    "vcpus": 1,
+                    "memory_mb": 1,
+                    "queued_for_delete": not lives,
+                    "created_at": now(),
+                },
+            )
+        with self.database(cell).write() as tx:
+            tx.execute(
+                sa.insert(instances),
+                {
+                    "uuid": uuid,
+                    "project_id": "p",
+                    "user_id": "u",
+                    "vm_state": "active" if lives else "deleted",
+                    "deleted": 0 if lives else 1,
+                    "host": host,
+                    "flavorid": "1",
+                    "vcpus": 1,
+                    "memory_mb": 1,
+                    "root_gb": 1,
+                    "ephemeral_gb": 0,
+                    "flavor": {},
+                    "metadata": {},
+                    "security_groups": [],
+                    "created_at": now(),
+                },
+            )
+
+    def close(self) -> None:
+        """Give back all connections."""
+        for database in self._opened:
+            database.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """oslo.log takes the root logger over; pytest wants it back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Manager]:
+    """``nova-manage`` of a deployment whose databases are empty."""
+    manager = Manager(tmp_path, capsys)
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def manage(bare: Manager) -> Manager:
+    """``nova-manage`` of a deployment with tables and cell0, and no other cell."""
+    bare.succeed("api_db", "sync")
+    bare.succeed("cell_v2", "map_cell0")
+    bare.succeed("db", "sync")
+    return bare
+
+
+@pytest.fixture
+def uuid_of(manage: Manager) -> Callable[[str], str]:
+    """The uuid of the cell of a name."""
+
+    def find(name: str) -> str:
+        with manage.database("api").read() as tx:
+            found = tx.execute(
+                sa.text("SELECT uuid FROM cell_mappings WHERE name = :name"), {"name": name}
+            )
+            return str(found.scalar_one())
+
+    return find

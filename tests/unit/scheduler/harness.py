@@ -1,0 +1,273 @@
+"""The scheduler without a network: the real decision over a Placement in memory that captures claims."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from groundwork.errors import Invalid
+from nova.clients.candidates import (
+    AllocationRequest,
+    CandidateQuery,
+    Candidates,
+    ProviderSummary,
+    Room,
+)
+from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
+from nova.clients.providers import Allocation
+from nova.domain.flavor import Flavor
+from nova.domain.request_spec import RequestSpec
+from nova.scheduler.cell_hosts import Moment
+from nova.scheduler.decision import Rules
+from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
+from nova.scheduler.host_view import HostView
+from nova.scheduler.hosts import UNKNOWN, Known
+from nova.scheduler.selection import Selector
+from nova.scheduler.weights import all_weighers
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+CELL1 = "11111111-1111-1111-1111-111111111111"
+CELL2 = "22222222-2222-2222-2222-222222222222"
+SMALL = Flavor("1", "m1.small", vcpus=1, memory_mb=512, root_gb=1)
+
+
+def uuid_of(name: str) -> str:
+    """The same uuid for the same name, always."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+def server_uuids(count: int) -> tuple[str, ...]:
+    return tuple(uuid_of(f"server-{number}") for number in range(count))
+
+
+def make_host(name: str, **changes: object) -> HostView:
+    """A host that is up and enabled, in cell 1 and zone ``nova``."""
+    view = HostView(
+        host=name,
+        node=name,
+        node_uuid=uuid_of(name),
+        cell_uuid=CELL1,
+        zone="nova",
+        is_enabled=True,
+        forced_down=False,
+        last_seen_up=NOW,
+        hypervisor_type="fake",
+        hypervisor_version=1000000,
+        cpu_info={"arch": "x86_64"},
+    )
+    return replace(view, **changes)  # type: ignore[arg-type]
+
+
+def make_spec(flavor: Flavor = SMALL, **wishes: object) -> RequestSpec:
+    return RequestSpec(project_id="project", user_id="user", flavor=flavor, **wishes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Provider:
+    """What the fake Placement knows of a node without children."""
+
+    total: dict[str, int]
+    traits: frozenset[str] = frozenset()
+    used: dict[str, int] = field(default_factory=dict)
+
+    def fits(self, amounts: Mapping[str, int]) -> bool:
+        return all(
+            self.used.get(name, 0) + amount <= self.total.get(name, 0)
+            for name, amount in amounts.items()
+        )
+
+
+class FakePlacement:
+    """Placement's promises over flat providers, in memory: capacity, consumer generations, traits, in_tree, limit.
+
+    ``claims`` captures what was claimed; ``faults`` are raised by the next claims, one each (None: no fault).
+    """
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self.providers = dict(providers)
+        self.held: dict[str, Allocation] = {}
+        self.claims: list[tuple[str, str]] = []
+        self.faults: list[Exception | None] = []
+        self.queries: list[CandidateQuery] = []
+        self.order: Callable[[Iterable[str]], Iterable[str]] = sorted
+
+    def candidates(self, query: CandidateQuery) -> Candidates:
+        self.queries.append(query)
+        amounts = {
+            name: amount for group in query.groups for name, amount in group.resources.items()
+        }
+        self._check_names(amounts)
+        found = [u for u in self.order(self.providers) if self._suits(u, query, amounts)]
+        found = found[: query.limit]
+        return Candidates(
+            tuple(AllocationRequest({u: amounts}, {"": (u,)}) for u in found),
+            {u: self._summary(u) for u in found},
+        )
+
+    def claim(
+        self,
+        consumer: str,
+        allocations: Mapping[str, Mapping[str, int]],
+        *,
+        project_id: str,
+        user_id: str,
+        consumer_generation: int | None = None,
+        mappings: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise fault
+        before = self.held.get(consumer)
+        if before is not None and before.resources == allocations:
+            return
+        if (before.consumer_generation if before else None) != consumer_generation:
+            raise ConcurrentUpdate("consumer generation conflict")
+        self._add(before, -1)
+        if not all(self.providers[u].fits(amounts) for u, amounts in allocations.items()):
+            self._add(before, 1)
+            raise NoRoom("full")
+        if not allocations:
+            self.held.pop(consumer, None)
+            return
+        after = Allocation(
+            consumer, allocations, project_id, user_id, (consumer_generation or 0) + 1, "INSTANCE"
+        )
+        self._add(after, 1)
+        self.held[consumer] = after
+        self.claims += [(consumer, u) for u in allocations]
+
+    def allocation(self, consumer: str) -> Allocation | None:
+        return self.held.get(consumer)
+
+    def delete_allocation(self, consumer: str, *, expected: Allocation | None = None) -> None:
+        if expected is not None and self.held.get(consumer) != expected:
+            raise ConcurrentUpdate("changed")
+        self._add(self.held.pop(consumer, None), -1)
+
+    def count_providers(
+        self, *, resources: Mapping[str, int] | None = None, required: tuple[str, ...] = ()
+    ) -> int:
+        self._check_names(resources or {})
+        return sum(
+            1
+            for p in self.providers.values()
+            if p.fits(resources or {}) and p.traits.issuperset(required)
+        )
+
+    def _check_names(self, amounts: Mapping[str, int]) -> None:
+        for name in amounts:
+            if not any(name in p.total for p in self.providers.values()):
+                raise Invalid(f"No such resource class {name}.")
+
+    def _suits(self, uuid: str, query: CandidateQuery, amounts: Mapping[str, int]) -> bool:
+        provider = self.providers[uuid]
+        required = {t for g in query.groups for t in g.required} | set(query.root_required)
+        forbidden = {t for g in query.groups for t in g.forbidden} | set(query.root_forbidden)
+        return (
+            provider.fits(amounts)
+            and provider.traits >= required
+            and not provider.traits & forbidden
+            and all(group.in_tree in (None, uuid) for group in query.groups)
+        )
+
+    def _summary(self, uuid: str) -> ProviderSummary:
+        provider = self.providers[uuid]
+        rooms = {n: Room(total, provider.used.get(n, 0)) for n, total in provider.total.items()}
+        return ProviderSummary(uuid, None, uuid, provider.traits, rooms)
+
+    def _add(self, allocation: Allocation | None, sign: int) -> None:
+        for node, amounts in allocation.resources.items() if allocation else ():
+            used = self.providers[node].used
+            for name, amount in amounts.items():
+                used[name] = used.get(name, 0) + sign * amount
+
+
+class RejectingPlacement(FakePlacement):
+    """Sees room everywhere and gives none: every claim was lost to somebody else."""
+
+    def claim(self, consumer: str, allocations: object, **_: object) -> None:  # type: ignore[override]
+        self.claims.append((consumer, "rejected"))
+        raise NoRoom("somebody was faster")
+
+
+class FakeHosts:
+    """A host table whose rows are at hand; ``after_refresh`` are the rows that a fresh reading would find."""
+
+    def __init__(self, hosts: Iterable[HostView]) -> None:
+        self.hosts = {host.node_uuid: host for host in hosts}
+        self.after_refresh: dict[str, HostView] | None = None
+        self._ticks = itertools.count()
+
+    def moment(self) -> Moment:
+        return Moment(float(next(self._ticks)), NOW)
+
+    def find(self, node_uuids: Iterable[str], *, not_before: Moment | None = None) -> Known:
+        if not_before is not None and self.after_refresh is not None:
+            self.hosts = self.after_refresh
+        wanted = list(node_uuids)
+        return Known(
+            {u: self.hosts[u] for u in wanted if u in self.hosts},
+            {u: UNKNOWN for u in wanted if u not in self.hosts},
+        )
+
+    def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
+        found = (
+            v for v in self.hosts.values() if host in (None, v.host) and node in (None, v.node)
+        )
+        return tuple(sorted(found, key=lambda v: (v.host, v.node)))
+
+    def count(self) -> int:
+        return len(self.hosts)
+
+
+def standard_rules(**changes: object) -> Rules:
+    multipliers = {"io_ops": -1.0, "num_instances": 0.0}
+    weighers = tuple(w(multiplier=multipliers.get(w.name, 1.0)) for w in all_weighers())
+    return replace(
+        Rules(filters=(ComputeFilter(), AvailabilityZoneFilter()), weighers=weighers),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+@dataclass
+class Plant:
+    """Hosts, a Placement that knows them, and a selector over both."""
+
+    hosts: FakeHosts
+    placement: FakePlacement
+    selector: Selector
+
+    def select(self, spec: RequestSpec | None = None, count: int = 1, **options: int):  # type: ignore[no-untyped-def]
+        options = {"alternates": 0, "seed": 0} | options
+        return self.selector.select(
+            self.placement, spec or make_spec(), server_uuids(count), **options
+        )
+
+    def hosts_of(self, *args: object, **options: object) -> list[str]:
+        return [s.chosen.host for s in self.select(*args, **options).servers]  # type: ignore[arg-type]
+
+
+def make_plant(
+    *views: HostView,
+    slots: int | Mapping[str, int] = 4,
+    placement: type[FakePlacement] = FakePlacement,
+    limit: int = 1000,
+    **rules: object,
+) -> Plant:
+    """Hosts with room for ``slots`` servers of the small flavor each."""
+    providers = {}
+    for view in views:
+        number = slots if isinstance(slots, int) else slots[view.host]
+        total = {"VCPU": number, "MEMORY_MB": 512 * number, "DISK_GB": number}
+        providers[view.node_uuid] = Provider(total)
+    hosts = FakeHosts(views)
+    selector = Selector(
+        hosts=hosts,  # type: ignore[arg-type]
+        rules=standard_rules(**rules),
+        max_placement_results=limit,
+        now=lambda: NOW,
+    )
+    return Plant(hosts, placement(providers), selector)

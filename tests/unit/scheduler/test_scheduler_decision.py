@@ -1,0 +1,175 @@
+"""Weighing: stretching, multipliers, shared providers, several ways on one host."""
+
+from __future__ import annotations
+
+import pytest
+
+from groundwork.errors import Invalid
+from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary, Room
+from nova.scheduler.candidates import group_by_host, nodes_among
+from nova.scheduler.decision import Rules, Standings
+from nova.scheduler.filters import NumInstancesFilter
+from nova.scheduler.host_view import AggregateView, Ask
+from nova.scheduler.weights import (
+    CPUWeigher,
+    DiskWeigher,
+    HypervisorVersionWeigher,
+    IoOpsWeigher,
+    NumInstancesWeigher,
+    RAMWeigher,
+    load_weighers,
+)
+from tests.unit.scheduler.harness import NOW, make_host, make_spec
+
+ASK = Ask(make_spec(), NOW)
+
+
+def answer_for(*hosts, free: dict[str, tuple[int, int]]) -> Candidates:
+    """One way for each host, on which (VCPU, MEMORY_MB) are free."""
+    return Candidates(
+        tuple(
+            AllocationRequest({h.node_uuid: {"VCPU": 1, "MEMORY_MB": 1}}, {"": (h.node_uuid,)})
+            for h in hosts
+        ),
+        {
+            h.node_uuid: ProviderSummary(
+                h.node_uuid,
+                None,
+                h.node_uuid,
+                frozenset(),
+                {
+                    "VCPU": Room(100, 100 - free[h.host][0]),
+                    "MEMORY_MB": Room(100, 100 - free[h.host][1]),
+                },
+            )
+            for h in hosts
+        },
+    )
+
+
+def ranking(hosts, free, weighers, **rules) -> list[str]:
+    answer = answer_for(*hosts, free=free)
+    candidates = group_by_host(answer, {h.node_uuid: h for h in hosts})
+    standings = Standings(ASK, candidates, Rules((), weighers, **rules), seed=0)
+    return [candidate.host.host for candidate in standings.ranked()]
+
+
+HOSTS = [make_host(name) for name in "abc"]
+FREE = {"a": (10, 50), "b": (20, 40), "c": (30, 30)}
+
+
+@pytest.mark.parametrize(
+    ("weighers", "order"),
+    [
+        ([], "abc"),
+        ([RAMWeigher()], "abc"),
+        ([CPUWeigher()], "cba"),
+        ([RAMWeigher(), CPUWeigher()], "abc"),
+        ([RAMWeigher(), CPUWeigher(multiplier=1.5)], "cba"),
+        ([RAMWeigher(multiplier=-1.0)], "cba"),
+        ([DiskWeigher()], "abc"),
+    ],
+)
+def test_free_resources(weighers, order):
+    assert ranking(HOSTS, FREE, weighers) == list(order)
+
+
+def test_counts_and_versions():
+    hosts = [
+        make_host("a", num_io_ops=5, num_instances=1, hypervisor_version=1),
+        make_host("b", num_io_ops=3, num_instances=2, hypervisor_version=3),
+        make_host("c", num_io_ops=1, num_instances=3, hypervisor_version=2),
+    ]
+    assert ranking(hosts, FREE, [IoOpsWeigher(multiplier=-1.0)]) == list("cba")
+    assert ranking(hosts, FREE, [NumInstancesWeigher()]) == list("cba")
+    assert ranking(hosts, FREE, [HypervisorVersionWeigher()]) == list("bca")
+
+
+def test_multiplier_of_an_aggregate_counts_for_its_hosts():
+    turned = (
+        AggregateView("1", "1", {"cpu_weight_multiplier": "-1.0"}),
+        AggregateView("2", "2", {"cpu_weight_multiplier": "nan"}),
+        AggregateView("3", "3", {"cpu_weight_multiplier": "5"}),
+    )
+    hosts = [make_host("a"), make_host("b"), make_host("c", aggregates=turned)]
+    assert ranking(hosts, FREE, [CPUWeigher()]) == list("bac")
+
+
+def test_counts_are_read_only_when_somebody_wants_them():
+    assert not Rules((), [RAMWeigher(), IoOpsWeigher(multiplier=0.0)]).needs_counts
+    assert Rules((), [IoOpsWeigher(multiplier=-1.0)]).needs_counts
+    assert Rules([NumInstancesFilter()], []).needs_counts
+
+
+def test_room_of_a_shared_provider_is_given_out_once():
+    hosts = {h.node_uuid: h for h in HOSTS[:2]}
+    pool = ProviderSummary(
+        "pool", None, "pool", frozenset({"MISC_SHARES_VIA_AGGREGATE"}), {"DISK_GB": Room(10, 7)}
+    )
+    plain = answer_for(*HOSTS[:2], free=FREE)
+    answer = Candidates(
+        tuple(
+            AllocationRequest({"pool": {"DISK_GB": 2}, **request.allocations}, {})
+            for request in plain.requests
+        ),
+        {"pool": pool, **plain.summaries},
+    )
+    assert nodes_among(answer) == set(hosts)
+    standings = Standings(ASK, group_by_host(answer, hosts), Rules((), [DiskWeigher()]), seed=0)
+    first = standings.best()
+    assert first is not None
+    standings.placed(*first)
+    assert standings.best() is None
+
+
+def test_every_way_on_a_host_is_used_before_it_is_full():
+    host = HOSTS[0]
+    root = host.node_uuid
+    summaries = {
+        root: ProviderSummary(root, None, root, frozenset(), {"VCPU": Room(9, 0)}),
+        "gpu0": ProviderSummary("gpu0", root, root, frozenset(), {"VGPU": Room(1, 0)}),
+        "gpu1": ProviderSummary("gpu1", root, root, frozenset(), {"VGPU": Room(1, 0)}),
+    }
+    ways = tuple(
+        AllocationRequest({root: {"VCPU": 1}, gpu: {"VGPU": 1}}, {"1": (gpu,)})
+        for gpu in ("gpu0", "gpu1")
+    )
+    [candidate] = group_by_host(Candidates(ways, summaries), {root: host})
+    standings = Standings(ASK, [candidate], Rules((), []), seed=0)
+    used = []
+    while (best := standings.best()) is not None:
+        standings.placed(*best)
+        used.append(best[1])
+    assert used == list(ways)
+
+
+def test_a_lost_way_leaves_the_others_of_the_host():
+    host = HOSTS[0]
+    ways = [AllocationRequest({host.node_uuid: {"VCPU": n}}, {}) for n in (1, 2)]
+    summary = ProviderSummary(
+        host.node_uuid, None, host.node_uuid, frozenset(), {"VCPU": Room(9, 0)}
+    )
+    answer = Candidates(tuple(ways), {host.node_uuid: summary})
+    candidates = group_by_host(answer, {host.node_uuid: host})
+    standings = Standings(ASK, candidates, Rules((), []), seed=0)
+    candidate, way = standings.best()
+    standings.lost(candidate, way)
+    assert standings.best() == (candidate, ways[1])
+    standings.lost(candidate, ways[1])
+    assert standings.best() is None
+
+
+def test_weighers_are_loaded_with_their_multipliers():
+    found = load_weighers(
+        classes=["nova.scheduler.weights.all_weighers"], multipliers={"ram": -2.0}
+    )
+    assert {w.name: w.multiplier for w in found} == {
+        "ram": -2.0,
+        "cpu": 1.0,
+        "disk": 1.0,
+        "io_ops": 1.0,
+        "num_instances": 1.0,
+        "hypervisor_version": 1.0,
+    }
+    with pytest.raises(Invalid):
+        load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})

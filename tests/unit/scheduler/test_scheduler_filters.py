@@ -1,0 +1,295 @@
+"""Each filter as a table: host, request, and whether the host is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from groundwork.errors import Invalid
+from nova.scheduler.filters import Filter, FilterOptions, Reason, all_filters, load_filters
+from nova.scheduler.filters.aggregate_filters import (
+    AggregateImagePropertiesIsolation,
+    AggregateInstanceExtraSpecsFilter,
+    AggregateMultiTenancyIsolation,
+    AggregateTypeAffinityFilter,
+)
+from nova.scheduler.filters.availability_zone_filter import AvailabilityZoneFilter
+from nova.scheduler.filters.cidr_affinity_filter import SimpleCIDRAffinityFilter
+from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
+from nova.scheduler.filters.compute_filter import ComputeFilter
+from nova.scheduler.filters.image_properties_filter import ImagePropertiesFilter
+from nova.scheduler.filters.isolated_hosts_filter import IsolatedHostsFilter
+from nova.scheduler.filters.load_filters import (
+    AggregateIoOpsFilter,
+    AggregateNumInstancesFilter,
+    IoOpsFilter,
+    NumInstancesFilter,
+)
+from nova.scheduler.filters.requirement import is_met
+from nova.scheduler.host_view import AggregateView, Ask
+from tests.unit.scheduler.harness import NOW, SMALL, make_host, make_spec
+
+
+def aggregates(*metadata: dict[str, str]) -> dict[str, object]:
+    return {"aggregates": tuple(AggregateView(str(n), str(n), m) for n, m in enumerate(metadata))}
+
+
+def specs(**extra_specs: str) -> dict[str, object]:
+    return {"flavor": replace(SMALL, extra_specs=extra_specs)}
+
+
+def image(**properties: str) -> dict[str, object]:
+    return {"image_properties": properties}
+
+
+def check(rule: Filter, host: dict, wishes: dict, passes: bool) -> None:
+    ask = Ask(make_spec(**wishes), NOW)
+    reason = rule.reject(make_host("h", **host), ask)
+    assert (reason is None) == passes
+    if reason is not None:
+        assert rule.applies(ask)
+        assert isinstance(reason, Reason)
+        assert reason.constraint == type(rule).__name__
+        assert reason.text
+
+
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [
+        ({}, True),
+        ({"is_enabled": False}, False),
+        ({"forced_down": True}, False),
+        ({"last_seen_up": None}, False),
+        ({"last_seen_up": NOW - timedelta(seconds=60)}, True),
+        ({"last_seen_up": NOW - timedelta(seconds=61)}, False),
+        ({"last_seen_up": NOW + timedelta(seconds=61)}, False),
+    ],
+)
+def test_compute(host, passes):
+    check(ComputeFilter(service_down_time_s=60), host, {}, passes)
+
+
+@pytest.mark.parametrize(
+    ("zone", "asked", "passes"),
+    [("nova", None, True), ("nova", "nova", True), ("nova", "east", False), ("east", "east", True)],
+)
+def test_availability_zone(zone, asked, passes):
+    check(AvailabilityZoneFilter(), {"zone": zone}, {"availability_zone": asked}, passes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "host", "passes"),
+    [
+        (NumInstancesFilter(limit=5), {"num_instances": 4}, True),
+        (NumInstancesFilter(limit=5), {"num_instances": 5}, False),
+        (IoOpsFilter(limit=8), {"num_io_ops": 7}, True),
+        (IoOpsFilter(limit=8), {"num_io_ops": 8}, False),
+        (
+            AggregateNumInstancesFilter(limit=5),
+            {"num_instances": 4} | aggregates({"max_instances_per_host": "3"}),
+            False,
+        ),
+        (
+            AggregateNumInstancesFilter(limit=5),
+            {"num_instances": 4} | aggregates({"max_instances_per_host": "many"}),
+            True,
+        ),
+        (
+            AggregateIoOpsFilter(limit=1),
+            {"num_io_ops": 3}
+            | aggregates({"max_io_ops_per_host": "9"}, {"max_io_ops_per_host": "4"}),
+            True,
+        ),
+        (AggregateIoOpsFilter(limit=1), {"num_io_ops": 3}, False),
+    ],
+)
+def test_load(rule, host, passes):
+    check(rule, host, {}, passes)
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "passes"),
+    [
+        ({}, True),
+        ({"capabilities:hypervisor_type": "fake"}, True),
+        ({"capabilities:hypervisor_type": "s== QEMU"}, False),
+        ({"capabilities:cpu_info:features": "<in> avx"}, True),
+        ({"capabilities:cpu_info:features": "<all-in> avx aes"}, False),
+        ({"capabilities:cpu_info:topology:cores": ">= 8"}, True),
+        ({"capabilities:cpu_info:topology:cores": "> 8"}, False),
+        ({"capabilities:cpu_info:nothing": "1"}, False),
+        ({"capabilities:hypervisor_version": ">= 1000000"}, True),
+        ({"capabilities:vcpus_total": "= 16"}, True),
+        ({"capabilities:vcpus_total": "= 17"}, False),
+        ({"capabilities:no_such_thing": "1"}, False),
+        ({"hypervisor_type": "fake"}, True),
+        ({"hypervisor_type": "QEMU"}, False),
+        ({"group_policy": "none", "trait:X": "required", "hw:cpu_policy": "shared"}, True),
+    ],
+)
+def test_compute_capabilities(extra_specs, passes):
+    host = {"cpu_info": {"features": ["avx", "sse"], "topology": {"cores": 8}}, "vcpus": 16}
+    check(ComputeCapabilitiesFilter(), host, specs(**extra_specs), passes)
+
+
+@pytest.mark.parametrize(
+    ("properties", "host", "passes"),
+    [
+        ({}, {}, True),
+        ({"hw_architecture": "x86_64"}, {}, True),
+        ({"architecture": "aarch64"}, {}, False),
+        ({"hw_architecture": "i686"}, {}, True),
+        ({"hw_architecture": "amd64"}, {}, True),
+        ({"hw_architecture": "aarch64"}, {"cpu_info": {}}, True),
+        ({"img_hv_type": "fake"}, {}, True),
+        ({"img_hv_type": "kvm"}, {"hypervisor_type": "QEMU"}, True),
+        ({"hypervisor_type": "vmware"}, {}, False),
+        ({"img_hv_requested_version": ">=6.0,<6.2"}, {"hypervisor_version": 6001009}, True),
+        ({"img_hv_requested_version": ">=6.0,<6.2"}, {"hypervisor_version": 6002000}, False),
+        ({"img_hv_requested_version": "6.2"}, {"hypervisor_version": 6002000}, True),
+        ({"img_hv_requested_version": "soon"}, {}, False),
+    ],
+)
+def test_image_properties(properties, host, passes):
+    check(ImagePropertiesFilter(), host, image(**properties), passes)
+
+
+def test_image_without_architecture_has_the_default_one():
+    check(ImagePropertiesFilter(default_architecture="aarch64"), {}, {}, False)
+    check(ImagePropertiesFilter(default_architecture="x86_64"), {}, {}, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "image_id", "restrict", "passes"),
+    [
+        ("h", "secret", True, True),
+        ("h", "open", True, False),
+        ("h", "open", False, True),
+        ("other", "secret", True, False),
+        ("other", "open", True, True),
+        ("other", None, True, True),
+    ],
+)
+def test_isolated_hosts(host, image_id, restrict, passes):
+    rule = IsolatedHostsFilter(images=("secret",), hosts=("h",), restrict=restrict)
+    check(rule, {"host": host}, {"image_id": image_id}, passes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "host", "wishes", "passes"),
+    [
+        (AggregateInstanceExtraSpecsFilter(), {}, specs(ssd="true"), False),
+        (AggregateInstanceExtraSpecsFilter(), aggregates({"ssd": "true"}), specs(ssd="true"), True),
+        (
+            AggregateInstanceExtraSpecsFilter(),
+            aggregates({"cpu": "9,5"}),
+            specs(**{"aggregate_instance_extra_specs:cpu": ">= 8"}),
+            True,
+        ),
+        (AggregateInstanceExtraSpecsFilter(), {}, specs(**{"capabilities:x": "1"}), True),
+        (AggregateMultiTenancyIsolation(), {}, {}, True),
+        (AggregateMultiTenancyIsolation(), aggregates({"filter_tenant_id": "other"}), {}, False),
+        (
+            AggregateMultiTenancyIsolation(),
+            aggregates({"filter_tenant_id": "other", "filter_tenant_id3": "more, project"}),
+            {},
+            True,
+        ),
+        (AggregateTypeAffinityFilter(), aggregates({"instance_type": "m1.small,x"}), {}, True),
+        (AggregateTypeAffinityFilter(), aggregates({"instance_type": "m1.large"}), {}, False),
+        (
+            AggregateImagePropertiesIsolation(),
+            aggregates({"os": "linux"}),
+            image(os="windows"),
+            False,
+        ),
+        (AggregateImagePropertiesIsolation(), aggregates({"os": "linux"}), image(os="linux"), True),
+        (AggregateImagePropertiesIsolation(), aggregates({"os": "linux"}), {}, True),
+        (
+            AggregateImagePropertiesIsolation(namespace="iso"),
+            aggregates({"os": "linux", "iso.x": "1"}),
+            image(os="windows", **{"iso.x": "1"}),
+            True,
+        ),
+        (
+            AggregateImagePropertiesIsolation(namespace="iso"),
+            aggregates({"iso.x": "1"}),
+            image(**{"iso.x": "2"}),
+            False,
+        ),
+    ],
+)
+def test_aggregates(rule, host, wishes, passes):
+    check(rule, host, wishes, passes)
+
+
+@pytest.mark.parametrize(
+    ("hints", "passes"),
+    [
+        ({}, True),
+        ({"build_near_host_ip": "10.0.0.9"}, True),
+        ({"build_near_host_ip": ["10.0.1.9"]}, False),
+        ({"build_near_host_ip": "10.0.1.9", "cidr": "/16"}, True),
+        ({"build_near_host_ip": "nowhere"}, False),
+    ],
+)
+def test_cidr_affinity(hints, passes):
+    check(SimpleCIDRAffinityFilter(), {"host_ip": "10.0.0.1"}, {"scheduler_hints": hints}, passes)
+
+
+@pytest.mark.parametrize(
+    ("value", "requirement", "met"),
+    [
+        ("a", "a", True),
+        ("a b", "a b", True),
+        ("b", "<or> a <or> b", True),
+        ("c", "<or> a <or> b", False),
+        ("a b", "<or> a b <or> c", True),
+        ("abc", "<in> b", True),
+        (["abc"], "<in> b", False),
+        ("a b c", "<all-in> a c", True),
+        ("b", "s> a", True),
+        ("b", "s<= a", False),
+        ("b", "s!= a", True),
+        (7, "!= 7", False),
+        (7, "== 7.0", True),
+        ("7", "<= 8", True),
+        ("x", ">= 1", False),
+        (7, ">=", False),
+        ("", "", True),
+    ],
+)
+def test_requirement(value, requirement, met):
+    assert is_met(value, requirement) is met
+
+
+def test_filters_are_loaded_in_the_order_of_their_names():
+    found = load_filters(
+        available=["nova.scheduler.filters.all_filters"],
+        enabled=["NumInstancesFilter", "ComputeFilter"],
+        options=FilterOptions(max_instances_per_host=2),
+    )
+    assert [type(f) for f in found] == [NumInstancesFilter, ComputeFilter]
+    assert found[0].reject(make_host("h", num_instances=2), Ask(make_spec(), NOW)) is not None
+
+
+def test_every_filter_can_be_made_from_options():
+    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 14
+
+
+@pytest.mark.parametrize(
+    ("available", "enabled", "told"),
+    [
+        (["nova.scheduler.filters.all_filters"], ["NoSuchFilter"], "NoSuchFilter"),
+        (["nowhere.Filter"], [], "nowhere.Filter"),
+        (["Filter"], [], "Filter"),
+        (["nova.scheduler.host_view.HostView"], [], "HostView"),
+        (["nova.scheduler.filters.__all__"], [], "neither"),
+    ],
+)
+def test_wrong_class_paths_are_told_in_one_line(available, enabled, told):
+    with pytest.raises(Invalid, match=told) as caught:
+        load_filters(available=available, enabled=enabled, options=FilterOptions())
+    assert "\n" not in caught.value.text

@@ -1,0 +1,345 @@
+"""The host table over real databases: two cells, an API database, a clock in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from groundwork.database import Database
+from nova.cells.registry import CELL0_UUID, Cell, Registry
+from nova.cells.scatter import Scatter
+from nova.cells.target import Targets
+from nova.db.api import models as api
+from nova.db.cell import compute_nodes, services
+from nova.db.cell import models as cell
+from nova.scheduler.hosts import (
+    DISABLED_CELL,
+    NO_SERVICE,
+    SILENT_CELL,
+    UNKNOWN,
+    UNMAPPED,
+    HostTable,
+)
+from nova.virt.driver import NodeFacts
+from tests.unit.scheduler.harness import CELL1, CELL2, NOW, uuid_of
+
+
+class RecordingScatter(Scatter):
+    """Remembers which cells were asked."""
+
+    asked: list[list[str]]
+
+    def ask(self, cells: Iterable[Cell], query, **options):
+        cells = list(cells)
+        self.asked.append([c.name for c in cells])
+        return super().ask(cells, query, **options)
+
+
+class World:
+    """Three databases, a table, and what an operator or a compute host does to them."""
+
+    def __init__(self, path) -> None:
+        self.elapsed_s = 0.0
+        self.api = self._database(path / "api.sqlite", api.METADATA)
+        self.cells = {
+            "cell1": self._database(path / "cell1.sqlite", cell.METADATA),
+            "cell2": self._database(path / "cell2.sqlite", cell.METADATA),
+        }
+        uuids = {"cell0": CELL0_UUID, "cell1": CELL1, "cell2": CELL2}
+        with self.api.write() as tx:
+            tx.execute(
+                sa.insert(api.cell_mappings),
+                [
+                    {
+                        "uuid": uuid,
+                        "name": name,
+                        "transport_url": "none:///",
+                        "database_connection": f"sqlite:///{path}/{name}.sqlite",
+                        "disabled": False,
+                        "created_at": NOW,
+                    }
+                    for name, uuid in uuids.items()
+                ],
+            )
+        self.targets = Targets(open_database=Database, open_bus=None)
+        self.scatter = RecordingScatter(self.targets, threads=4, deadline_s=10)
+        self.scatter.asked = []
+        self.registry = Registry(self.api, clock=lambda: self.elapsed_s)
+        self.table = self.new_table()
+
+    def _database(self, path, metadata) -> Database:
+        database = Database(f"sqlite:///{path}")
+        metadata.create_all(database.engine)
+        return database
+
+    def now(self):
+        return NOW + timedelta(seconds=self.elapsed_s)
+
+    def new_table(self, **options) -> HostTable:
+        return HostTable(
+            api_database=self.api,
+            registry=self.registry,
+            scatter=self.scatter,
+            clock=lambda: self.elapsed_s,
+            now=self.now,
+            **options,
+        )
+
+    def start_compute(self, cell_name: str, host: str, *nodes: str, mapped: bool = True) -> None:
+        with self.cells[cell_name].write() as tx:
+            services.register(tx, host, "nova-compute", f"{host}-1", version=1, now=self.now())
+            services.heartbeat(tx, host, "nova-compute", f"{host}-1", now=self.now())
+        for node in nodes or (host,):
+            self.report(cell_name, host, node)
+        if mapped:
+            self.map(cell_name, host)
+
+    def report(self, cell_name: str, host: str, node: str, version: int = 1) -> None:
+        facts = NodeFacts("fake", version, node, "127.0.0.1", {"arch": "x86_64"}, 8, 1024, 10)
+        with self.cells[cell_name].write() as tx:
+            compute_nodes.report(tx, host, facts, uuid=uuid_of(node), now=self.now())
+
+    def map(self, cell_name: str, host: str) -> None:
+        with self.api.write() as tx:
+            ids = tx.execute(
+                sa.select(api.cell_mappings.c.id).where(api.cell_mappings.c.name == cell_name)
+            )
+            tx.execute(
+                sa.insert(api.host_mappings),
+                {"host": host, "cell_id": ids.scalar_one(), "created_at": NOW},
+            )
+
+    def put_in_zone(self, host: str, zone: str) -> None:
+        with self.api.write() as tx:
+            made = tx.execute(
+                sa.insert(api.aggregates),
+                {"uuid": uuid_of(zone), "name": zone, "created_at": NOW},
+            )
+            aggregate_id = made.inserted_primary_key[0]
+            tx.execute(sa.insert(api.aggregate_hosts), {"aggregate_id": aggregate_id, "host": host})
+            tx.execute(
+                sa.insert(api.aggregate_metadata),
+                {"aggregate_id": aggregate_id, "key": "availability_zone", "value": zone},
+            )
+
+    def disable_cell(self, name: str, disabled: bool = True) -> None:
+        with self.api.write() as tx:
+            tx.execute(
+                sa.update(api.cell_mappings)
+                .where(api.cell_mappings.c.name == name)
+                .values(disabled=disabled)
+            )
+        self.registry.forget()
+
+    def add_server(self, cell_name: str, host: str, number: int, **values) -> None:
+        row = {
+            "uuid": uuid_of(f"s{number}"),
+            "created_at": NOW,
+            "deleted": 0,
+            "project_id": "p",
+            "user_id": "u",
+            "vm_state": "active",
+            "host": host,
+            "node": host,
+            "flavorid": "1",
+            "vcpus": 1,
+            "memory_mb": 1,
+            "root_gb": 1,
+            "ephemeral_gb": 0,
+            "flavor": {},
+            "metadata": {},
+            "security_groups": [],
+        }
+        with self.cells[cell_name].write() as tx:
+            tx.execute(sa.insert(cell.instances), row | values)
+
+    def find(self, *nodes: str, **options):
+        return self.table.find([uuid_of(node) for node in nodes], **options)
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    made.start_compute("cell1", "a")
+    made.start_compute("cell2", "b")
+    yield made
+    made.scatter.close()
+    made.api.dispose()
+    for database in made.cells.values():
+        database.dispose()
+
+
+def test_hosts_are_found_in_their_cells(world):
+    found = world.find("a", "b")
+    assert not found.missing
+    a = found.hosts[uuid_of("a")]
+    assert (a.host, a.node, a.cell_uuid, a.zone) == ("a", "a", CELL1, "nova")
+    assert a.is_enabled
+    assert a.last_seen_up == NOW
+    assert a.cpu_info == {"arch": "x86_64"}
+    assert found.hosts[uuid_of("b")].cell_uuid == CELL2
+
+
+def test_only_cells_that_own_candidates_are_asked(world):
+    world.find("a", "b")
+    assert world.scatter.asked == [["cell1", "cell2"]]
+    world.elapsed_s = 3
+    world.find("a")
+    world.elapsed_s = 6
+    world.find("b")
+    assert world.scatter.asked[1:] == [["cell1"], ["cell2"]]
+
+
+def test_rows_are_kept_for_a_while(world):
+    world.find("a")
+    first = world.find("a").hosts[uuid_of("a")]
+    assert len(world.scatter.asked) == 1
+    world.elapsed_s = 3
+    # Nothing has changed, so nothing is made anew.
+    assert world.find("a").hosts[uuid_of("a")] is first
+    assert len(world.scatter.asked) == 2
+
+
+def test_a_change_is_seen_after_a_while_or_on_demand(world):
+    world.find("a")
+    with world.cells["cell1"].write() as tx:
+        tx.execute(sa.update(cell.services).values(disabled=True))
+    assert world.find("a").hosts[uuid_of("a")].is_enabled
+    world.elapsed_s = 1
+    moment = world.table.moment()
+    assert not world.find("a", not_before=moment).hosts[uuid_of("a")].is_enabled
+    asked = len(world.scatter.asked)
+    # What another request has read since serves this one as well.
+    world.find("a", not_before=moment)
+    assert len(world.scatter.asked) == asked
+
+
+def test_a_node_that_reports_something_new_is_seen(world):
+    world.find("a")
+    world.elapsed_s = 3
+    world.report("cell1", "a", "a", version=2)
+    assert world.find("a").hosts[uuid_of("a")].hypervisor_version == 2
+
+
+def test_a_new_host_is_seen_at_once_when_a_request_would_fail(world):
+    world.find("a")
+    world.start_compute("cell2", "new")
+    assert world.find("new").missing == {uuid_of("new"): UNKNOWN}
+    world.elapsed_s = 0.5
+    assert world.find("new", not_before=world.table.moment()).hosts
+
+
+def test_a_new_host_is_seen_without_failure_when_rows_have_aged(world):
+    world.find("a")
+    world.elapsed_s = 1
+    world.start_compute("cell2", "new")
+    world.find("a", "new")
+    world.elapsed_s = 3
+    assert world.find("a", "new").hosts.keys() == {uuid_of("a"), uuid_of("new")}
+
+
+def test_a_provider_that_no_cell_has_is_looked_for_once(world):
+    world.find("pool")
+    asked = len(world.scatter.asked)
+    world.elapsed_s = 10
+    assert world.find("pool").missing == {uuid_of("pool"): UNKNOWN}
+    assert len(world.scatter.asked) == asked
+
+
+def test_an_unmapped_host_is_no_host_until_it_is_mapped(world):
+    world.start_compute("cell1", "new", mapped=False)
+    assert world.find("new").missing == {uuid_of("new"): UNMAPPED}
+    world.map("cell1", "new")
+    world.elapsed_s = 3
+    assert not world.find("new").missing
+
+
+def test_a_host_that_is_mapped_to_another_cell_is_no_host(world):
+    world.start_compute("cell1", "new", mapped=False)
+    world.map("cell2", "new")
+    assert world.find("new").missing == {uuid_of("new"): UNMAPPED}
+
+
+def test_a_disabled_cell_has_no_hosts_and_is_not_asked(world):
+    world.find("a", "b")
+    world.disable_cell("cell2")
+    world.elapsed_s = 3
+    found = world.find("a", "b")
+    assert found.missing == {uuid_of("b"): DISABLED_CELL}
+    assert world.scatter.asked[-1] == ["cell1"]
+    assert world.table.count() == 1
+    world.disable_cell("cell2", False)
+    assert not world.find("a", "b").missing
+
+
+def test_a_node_without_compute_service_is_no_host(world):
+    with world.cells["cell1"].write() as tx:
+        tx.execute(sa.delete(cell.services))
+    assert world.find("a").missing == {uuid_of("a"): NO_SERVICE}
+
+
+def test_a_cell_that_does_not_answer_costs_only_its_own_hosts(world):
+    world.find("a", "b")
+    with world.cells["cell2"].write() as tx:
+        tx.execute(sa.text("ALTER TABLE services RENAME TO gone"))
+    world.elapsed_s = 3
+    assert world.find("a", "b").missing == {uuid_of("b"): SILENT_CELL}
+    asked = len(world.scatter.asked)
+    world.elapsed_s = 5
+    world.find("b")
+    assert len(world.scatter.asked) == asked
+    with world.cells["cell2"].write() as tx:
+        tx.execute(sa.text("ALTER TABLE gone RENAME TO services"))
+    world.elapsed_s = 14
+    assert not world.find("a", "b").missing
+
+
+def test_zone_comes_from_the_aggregates(world):
+    world.find("a")
+    world.put_in_zone("a", "east")
+    world.elapsed_s = 3
+    found = world.find("a", "b").hosts
+    assert found[uuid_of("a")].zone == "east"
+    assert found[uuid_of("a")].aggregate_values("availability_zone") == {"east"}
+    assert found[uuid_of("b")].zone == "nova"
+
+
+def test_servers_are_counted_in_one_query_and_only_on_demand(world):
+    world.add_server("cell1", "a", 1)
+    world.add_server("cell1", "a", 2, vm_state="building")
+    world.add_server("cell1", "a", 3, task_state="resize_prep")
+    world.add_server("cell1", "a", 4, vm_state="deleted", deleted=4)
+    a = world.find("a").hosts[uuid_of("a")]
+    assert (a.num_instances, a.num_io_ops) == (3, 2)
+    world.table = world.new_table(with_counts=False)
+    a = world.find("a").hosts[uuid_of("a")]
+    assert (a.num_instances, a.num_io_ops) == (0, 0)
+
+
+def test_counts_are_read_less_often_than_services(world):
+    world.find("a")
+    world.add_server("cell1", "a", 1)
+    world.elapsed_s = 3
+    assert world.find("a").hosts[uuid_of("a")].num_instances == 0
+    world.elapsed_s = 6
+    assert world.find("a").hosts[uuid_of("a")].num_instances == 1
+
+
+def test_a_deleted_node_is_forgotten_at_the_next_full_reading(world):
+    world.find("a")
+    with world.cells["cell1"].write() as tx:
+        compute_nodes.delete(tx, uuid_of("a"))
+    world.elapsed_s = 61
+    assert world.find("a").missing == {uuid_of("a"): UNKNOWN}
+
+
+def test_nodes_of_a_host_and_nodes_of_a_name(world):
+    world.start_compute("cell2", "ironic", "n2", "n1")
+    assert [v.node for v in world.table.nodes_of("ironic", None)] == ["n1", "n2"]
+    assert [v.node for v in world.table.nodes_of("ironic", "n2")] == ["n2"]
+    assert [v.host for v in world.table.nodes_of(None, "n2")] == ["ironic"]
+    assert world.table.nodes_of("nobody", None) == ()
+    assert world.table.count() == 3

@@ -1,0 +1,109 @@
+"""The scheduler as others meet it: over a bus, and from options."""
+
+from __future__ import annotations
+
+import pytest
+from oslo_config import cfg
+
+import nova.conf
+from groundwork.errors import Invalid
+from nova.context import RequestContext
+from nova.errors import NoValidHost
+from nova.rpc.bus import Address, Bus
+from nova.rpc.message import decode, encode
+from nova.scheduler.filters.compute_filter import ComputeFilter
+from nova.scheduler.messages import SelectDestinations, Selections
+from nova.scheduler.options import rules_from_conf
+from nova.scheduler.service import TOPIC, SchedulerEndpoint
+from tests.unit.scheduler.harness import make_host, make_plant, make_spec, server_uuids
+
+
+@pytest.fixture
+def bus():
+    conf = cfg.ConfigOpts()
+    made = Bus(conf, "local:///scheduler-test")
+    conf([])
+    yield made
+    made.close()
+
+
+def test_hosts_are_selected_over_the_bus(bus):
+    plant = make_plant(make_host("a"), make_host("b"))
+    contexts = []
+
+    def placement_for(context):
+        contexts.append(context.request_id)
+        return plant.placement
+
+    endpoint = SchedulerEndpoint(
+        selector=plant.selector, placement_for=placement_for, new_seed=lambda: 0
+    )
+    server = bus.serve(Address(TOPIC, "host"), endpoint, threads=2)
+    server.start()
+    try:
+        context = RequestContext.admin()
+        message = SelectDestinations(make_spec(), server_uuids(3), alternates=1)
+        found = bus.call(context, Address(TOPIC), message, timeout_s=10)
+        assert isinstance(found, Selections)
+        assert [s.server_uuid for s in found.servers] == list(server_uuids(3))
+        assert found.servers[0].chosen.allocations.keys() <= set(plant.placement.providers)
+        assert contexts == [context.request_id]
+
+        message = SelectDestinations(make_spec(), server_uuids(100))
+        with pytest.raises(NoValidHost) as caught:
+            bus.call(context, Address(TOPIC), message, timeout_s=10)
+        assert caught.value.facts["hosts"] == 2
+        assert caught.value.facts["removed"]["VCPU (1 asked)"] == 2
+    finally:
+        server.stop()
+        server.wait()
+
+
+def test_selections_survive_their_journey():
+    found = make_plant(make_host("a"), make_host("b")).select(count=2, alternates=1)
+    assert decode(encode(found, Selections), Selections) == found
+
+
+def test_default_options_make_rules():
+    conf = nova.conf.new()
+    conf([])
+    rules = rules_from_conf(conf)
+    assert [type(f).__name__ for f in rules.filters] == [
+        "ComputeFilter",
+        "AvailabilityZoneFilter",
+        "ComputeCapabilitiesFilter",
+        "ImagePropertiesFilter",
+    ]
+    assert {w.name: w.multiplier for w in rules.weighers} == {
+        "ram": 1.0,
+        "cpu": 1.0,
+        "disk": 1.0,
+        "io_ops": -1.0,
+        "num_instances": 0.0,
+        "hypervisor_version": 1.0,
+    }
+    assert rules.needs_counts
+    assert conf.scheduler.max_placement_results == 1000
+    assert conf.scheduler.max_attempts == 3
+
+
+def test_options_reach_their_rules():
+    conf = nova.conf.new()
+    conf([])
+    conf.set_override("enabled_filters", ["ComputeFilter"], group="filter_scheduler")
+    conf.set_override("ram_weight_multiplier", -3.0, group="filter_scheduler")
+    conf.set_override("io_ops_weight_multiplier", 0.0, group="filter_scheduler")
+    conf.set_override("host_subset_size", 7, group="filter_scheduler")
+    rules = rules_from_conf(conf)
+    assert [type(f) for f in rules.filters] == [ComputeFilter]
+    assert rules.weighers[0].multiplier == -3.0
+    assert rules.host_subset_size == 7
+    assert not rules.needs_counts
+
+
+def test_unknown_filter_is_told():
+    conf = nova.conf.new()
+    conf([])
+    conf.set_override("enabled_filters", ["RetryFilter"], group="filter_scheduler")
+    with pytest.raises(Invalid, match="RetryFilter"):
+        rules_from_conf(conf)

@@ -1,0 +1,198 @@
+"""The scheduler over the real Placement: its REST API, its database, the client that all services use."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from groundwork import migrations
+from groundwork.database import Database
+from nova.clients.placement import Placement
+from nova.clients.providers import Inventory
+from nova.errors import NoValidHost
+from nova.scheduler.selection import Selector
+from placement import conf as placement_conf
+from placement.api.app import make_application
+from placement.cmd.beginning import prepare_database
+from placement.db.migrations import FOLDER
+from tests.unit.clients.services import make_service
+from tests.unit.scheduler.harness import (
+    NOW,
+    SMALL,
+    FakeHosts,
+    make_host,
+    make_spec,
+    server_uuids,
+    standard_rules,
+    uuid_of,
+)
+
+
+@pytest.fixture
+def placement(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/placement.db")
+    migrations.upgrade(database, FOLDER)
+    conf = placement_conf.new()
+    conf.set_override("connection", database.url, group="placement_database")
+    conf.set_override("auth_strategy", "noauth2", group="api")
+    conf([], project="placement", default_config_files=[])
+    prepare_database(conf, database)
+    yield Placement(make_service(application=make_application(conf, database)))
+    database.dispose()
+
+
+def add_host(placement: Placement, name: str, slots: int) -> None:
+    uuid = uuid_of(name)
+    placement.create_provider(uuid, name)
+    placement.put_inventories(
+        uuid,
+        {
+            "VCPU": Inventory(slots),
+            "MEMORY_MB": Inventory(512 * slots),
+            "DISK_GB": Inventory(slots),
+        },
+        generation=0,
+    )
+
+
+def select(placement: Placement, *servers: str, spec=None, hosts: str = "abc", **options):
+    selector = Selector(
+        hosts=FakeHosts(make_host(name) for name in hosts),  # type: ignore[arg-type]
+        rules=standard_rules(),
+        now=lambda: NOW,
+    )
+    return selector.select(
+        placement, spec or make_spec(), servers, **{"alternates": 0, "seed": 0} | options
+    )
+
+
+def used(placement: Placement) -> dict[str, int]:
+    found = placement.usages("project").get("INSTANCE")
+    return dict(found.resources) if found else {}
+
+
+def test_servers_are_claimed_and_the_claims_are_what_was_told(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    found = select(placement, *server_uuids(6), alternates=2)
+    assert Counter(s.chosen.host for s in found.servers) == {"a": 2, "b": 2, "c": 2}
+    for server in found.servers:
+        held = placement.allocation(server.server_uuid)
+        assert held.resources == server.chosen.allocations
+        assert len(server.alternates) == 2
+    assert used(placement) == {"VCPU": 6, "MEMORY_MB": 3072, "DISK_GB": 6}
+
+
+def test_disabled_hosts_and_missing_traits_are_left_to_placement(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    placement.change_traits(uuid_of("a"), lambda traits: traits | {"COMPUTE_STATUS_DISABLED"})
+    placement.change_traits(uuid_of("b"), lambda traits: traits | {"HW_CPU_X86_AVX2"})
+    spec = make_spec(replace(SMALL, extra_specs={"trait:HW_CPU_X86_AVX2": "forbidden"}))
+    assert select(placement, *server_uuids(1), spec=spec).servers[0].chosen.host == "c"
+    assert {s.chosen.host for s in select(placement, *server_uuids(8)).servers} == {"b", "c"}
+
+
+def test_a_refusal_tells_how_many_hosts_lack_what(placement):
+    for name, slots in (("a", 1), ("b", 2), ("c", 3)):
+        add_host(placement, name, slots)
+    specs = {
+        "resources:VCPU": "2",
+        "resources:MEMORY_MB": "1537",
+        "trait:HW_CPU_X86_AVX2": "required",
+    }
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, *server_uuids(1), spec=make_spec(replace(SMALL, extra_specs=specs)))
+    assert caught.value.facts == {
+        "hosts": 3,
+        "removed": {
+            "DISK_GB (1 asked)": 0,
+            "MEMORY_MB (1537 asked)": 3,
+            "VCPU (2 asked)": 1,
+            "HW_CPU_X86_AVX2": 3,
+            "not COMPUTE_STATUS_DISABLED": 0,
+        },
+    }
+
+
+def test_an_unknown_class_is_a_refusal(placement):
+    add_host(placement, "a", 1)
+    spec = make_spec(replace(SMALL, extra_specs={"resources:CUSTOM_GOLD": "1"}))
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, *server_uuids(1), spec=spec, hosts="a")
+    assert caught.value.facts["removed"]["CUSTOM_GOLD (1 asked)"] == 1
+
+
+def test_a_forced_host_is_found_by_its_tree(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    found = select(placement, *server_uuids(2), spec=make_spec(forced_host="c"))
+    assert [s.chosen.host for s in found.servers] == ["c", "c"]
+
+
+def test_suffixed_groups_are_mapped(placement):
+    add_host(placement, "a", 4)
+    gpu = uuid_of("gpu")
+    placement.create_provider(gpu, "gpu", parent=uuid_of("a"))
+    placement.put_inventories(gpu, {"VGPU": Inventory(1)}, generation=0)
+    spec = make_spec(replace(SMALL, extra_specs={"resources1:VGPU": "1"}))
+    [server] = select(placement, *server_uuids(1), spec=spec, hosts="a").servers
+    assert server.chosen.node_uuid == uuid_of("a")
+    assert server.chosen.mappings["1"] == (gpu,)
+    assert server.chosen.allocations[gpu] == {"VGPU": 1}
+
+
+def test_the_same_request_twice_holds_once(placement):
+    add_host(placement, "a", 2)
+    for _ in range(2):
+        found = select(placement, *server_uuids(2), hosts="a")
+        assert [s.chosen.host for s in found.servers] == ["a", "a"]
+    assert used(placement)["VCPU"] == 2
+
+
+def test_a_shared_pool_is_claimed_and_never_overcommitted(placement):
+    for name in "ab":
+        placement.create_provider(uuid_of(name), name)
+        placement.put_inventories(
+            uuid_of(name), {"VCPU": Inventory(8), "MEMORY_MB": Inventory(8192)}, generation=0
+        )
+    pool = uuid_of("pool")
+    placement.create_provider(pool, "pool")
+    placement.put_inventories(pool, {"DISK_GB": Inventory(3)}, generation=0)
+    placement.change_traits(pool, lambda traits: traits | {"MISC_SHARES_VIA_AGGREGATE"})
+    for name in ("a", "b", "pool"):
+        placement.change_aggregates(uuid_of(name), lambda _: frozenset({uuid_of("aggregate")}))
+    found = select(placement, *server_uuids(3), hosts="ab")
+    assert {s.chosen.host for s in found.servers} == {"a", "b"}
+    assert all(s.chosen.allocations[pool] == {"DISK_GB": 1} for s in found.servers)
+    with pytest.raises(NoValidHost):
+        select(placement, uuid_of("one-too-many"), hosts="ab")
+    # Named hosts find shared storage as well.
+    placement.delete_allocation(found.servers[0].server_uuid)
+    spec = make_spec(forced_host="b")
+    [server] = select(placement, uuid_of("named"), spec=spec, hosts="ab").servers
+    assert server.chosen.host == "b"
+
+
+def test_parallel_requests_fill_exactly_the_slots_there_are(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    outcomes: list[str] = []
+
+    def place(name: str) -> None:
+        try:
+            [server] = select(placement, uuid_of(name)).servers
+            outcomes.append(server.chosen.host)
+        except NoValidHost:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=place, args=(f"parallel-{n}",)) for n in range(15)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert Counter(outcomes) == {"a": 4, "b": 4, "c": 4, "refused": 3}
+    assert used(placement)["VCPU"] == 12

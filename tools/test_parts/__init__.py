@@ -1,0 +1,1 @@
+"""What ``tools/test`` is made of: interpreters, environments, steps. Standard library only."""
