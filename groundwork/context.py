@@ -13,6 +13,18 @@ class RequestContext(oslo_context.RequestContext):  # type: ignore[misc]
     ``global_request_id`` is the caller's own id (Compute API 2.46); ``request_id`` is made here, once per request.
     """
 
+    @property
+    def project(self) -> str:
+        """The project of a request that was let through; nobody without one gets past the door."""
+        assert self.project_id is not None
+        return str(self.project_id)
+
+    @property
+    def user(self) -> str:
+        """The user of such a request."""
+        assert self.user_id is not None
+        return str(self.user_id)
+
     @classmethod
     def admin(cls, *, request_id: str | None = None) -> RequestContext:
         """The context of work that no user asked for (sweepers, reporters)."""

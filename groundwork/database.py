@@ -102,7 +102,7 @@ class Database:
         self._reader: sa.Engine | None = None
 
     @classmethod
-    def from_conf(cls, group: cfg.GroupAttr, *, url: str | None = None) -> Database:
+    def from_conf(cls, group: Any, *, url: str | None = None) -> Database:
         """The database that an option group with oslo.db's known names describes (``url`` overrides its own)."""
         return cls(
             url or group.connection,

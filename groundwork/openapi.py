@@ -30,7 +30,7 @@ def document(
             _merge(described, declared)
         else:
             described.update(_describe(declared))
-    header = {
+    header: dict[str, Any] = {
         "name": "OpenStack-API-Version",
         "in": "header",
         "required": False,
@@ -38,7 +38,7 @@ def document(
         "description": version_header,
     }
     for path, methods in paths.items():
-        parameters = [{"$ref": "#/components/parameters/version"}]
+        parameters: list[dict[str, Any]] = [{"$ref": "#/components/parameters/version"}]
         parameters += [
             {"name": part[1:-1], "in": "path", "required": True, "schema": {"type": "string"}}
             for part in path.split("/")

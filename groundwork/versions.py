@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Generic, NamedTuple, Self, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _TEXT = re.compile(r"^([1-9]\d*)\.([1-9]\d*|0)$")
 
 
@@ -67,19 +68,19 @@ class VersionRange(NamedTuple):
         return f"{self.first}-{self.last or ''}"
 
 
-class ByVersion(Generic[T]):
+class ByVersion(Generic[T_co]):
     """A value that changed over the versions: what counts is the newest entry not above the asked version."""
 
-    def __init__(self, values: Mapping[str, T]) -> None:
-        self.entries: tuple[tuple[Version, T], ...] = tuple(
+    def __init__(self, values: Mapping[str, T_co]) -> None:
+        self.entries: tuple[tuple[Version, T_co], ...] = tuple(
             sorted(
                 ((Version.parse(text), value) for text, value in values.items()), key=lambda e: e[0]
             )
         )
 
-    def at(self, version: Version) -> T | None:
+    def at(self, version: Version) -> T_co | None:
         """The value that holds at ``version``; None before the first entry."""
-        found: T | None = None
+        found: T_co | None = None
         for start, value in self.entries:
             if start > version:
                 break

@@ -33,6 +33,10 @@ _ECHO = "echo_version"
 _LONGEST_VALUE = 1000
 
 
+# An escaped NUL; an even number of backslashes before it means that it is not one.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
 class ComputeDialect(Dialect):
     """``/v2.1``: bodies are checked strictly, behaviour follows the negotiated microversion."""
 
@@ -114,6 +118,7 @@ class ComputeDialect(Dialect):
         """The body's value; None for an empty one.
 
         :raises BadMediaType: it is declared as something that Compute does not read.
+        :raises Invalid: it is not JSON, or holds a NUL character, which no database takes as text.
         :raises TooLarge: it went over the limit while it was read (no length was announced).
         """
         try:
@@ -124,6 +129,8 @@ class ComputeDialect(Dialect):
             return None
         if request.content_type and request.content_type not in _MEDIA_TYPES:
             raise BadMediaType(f"Unsupported Content-Type: {request.content_type}")
+        if _NUL.search(raw):
+            raise Invalid("Malformed request body: it holds a NUL character.")
         return parse_json(raw)
 
 
@@ -179,5 +186,9 @@ def _name_version(response: webob.Response, version: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:
+        # Python refuses to write out integers of thousands of digits.
+        return "a very large number"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -80,10 +80,13 @@ def as_integer(value: int | str, *, name: str, schema: Schema) -> int:
 
     :raises Invalid: the digits stand for a number outside of the schema's range.
     """
+    # Python refuses to read integers of thousands of digits; so many are out of range anyway.
+    if isinstance(value, str) and len(value.lstrip("0")) > len(str(schema["maximum"])):
+        raise refused(name, value[:100], f"It is greater than the maximum of {schema['maximum']}")
     try:
         number = int(value)
     except ValueError as exc:
-        raise refused(name, value, "It is not a number.") from exc
+        raise refused(name, value[:100], "It is not a number.") from exc
     if number < schema["minimum"]:
         raise refused(name, value, f"{value} is less than the minimum of {schema['minimum']}")
     if number > schema["maximum"]:

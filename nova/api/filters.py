@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from urllib.parse import unquote
+
 from oslo_middleware import cors, http_proxy_to_wsgi, request_id, sizelimit
 
 from nova.api import errors
@@ -19,6 +21,31 @@ class RequestId(request_id.RequestId):  # type: ignore[misc]
     """Gives each request its id, told under both header names that clients look for (Compute API 2.46)."""
 
     compat_headers = ["x-compute-request-id"]
+
+
+class ReadableUrl:
+    """Refuses URLs that name nothing: bytes that are no UTF-8, and NUL, which no database takes as text."""
+
+    def __init__(self, application: WsgiApp) -> None:
+        self._application = application
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        if _is_readable(environ):
+            return self._application(environ, start_response)
+        refusal = errors.fault(400, "Malformed request URL: it holds bytes that are no text.")
+        return refusal(environ, start_response)
+
+
+def _is_readable(environ: Mapping[str, Any]) -> bool:
+    try:
+        # WSGI carries the bytes of the path as Latin-1.
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode()
+        query = unquote(environ.get("QUERY_STRING", ""), errors="strict")
+    except UnicodeError:
+        return False
+    return "\0" not in path and "\0" not in query
 
 
 class SizeLimit(sizelimit.RequestBodySizeLimiter):  # type: ignore[misc]
@@ -56,6 +83,11 @@ class SchemeHeader:
         if scheme in ("http", "https"):
             environ["wsgi.url_scheme"] = scheme
         return self._application(environ, start_response)
+
+
+def readable_url_factory(global_conf: Mapping[str, Any], **local_conf: str) -> Filter:
+    """URLs that can be read."""
+    return ReadableUrl
 
 
 def http_proxy_factory(global_conf: Mapping[str, Any], **local_conf: str) -> Filter:

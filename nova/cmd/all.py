@@ -155,8 +155,6 @@ def main() -> None:
     def work() -> int:
         conf = beginning.read_options(sys.argv[1:])
         beginning.transport_url(conf)
-        return daemons.run(
-            [EmbeddedPlane(conf)], name="nova-all", reload=conf.mutate_config_files
-        )
+        return daemons.run([EmbeddedPlane(conf)], name="nova-all", reload=conf.mutate_config_files)
 
     starting.run("nova-all", work)

@@ -141,9 +141,7 @@ def _servers(
             journal_of=plane.journal_of,
         ),
         lists=ServerLists(paging=paging),
-        view=ServerView(
-            links=links, instance_name=lambda server: instance_name(template, server)
-        ),
+        view=ServerView(links=links, instance_name=lambda server: instance_name(template, server)),
         links=links,
         host_statuses=HostStatuses(
             registry=plane.registry,

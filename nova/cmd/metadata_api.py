@@ -42,9 +42,7 @@ def _servers(conf: cfg.ConfigOpts) -> ServerLookup:
         return LocalServers(database=_forked(beginning.cell_database(conf)))
     database = _forked(beginning.api_database(conf))
     plane = Plane(conf, api_database=database, transport_url=conf.transport_url or "")
-    return MappedServers(
-        api_database=database, registry=plane.registry, targets=plane.targets
-    )
+    return MappedServers(api_database=database, registry=plane.registry, scatter=plane.scatter)
 
 
 def _forked(database: Database) -> Database:

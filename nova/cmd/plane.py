@@ -21,8 +21,9 @@ from nova.conductor.super import SuperConductor
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
 from nova.rpc.bus import Bus
+from nova.saga.entry import Hinter
 from nova.saga.hints import BusHinter
-from nova.saga.journal import Hinter, Journal
+from nova.saga.journal import Journal
 from nova.saga.operation import Place
 from nova.saga.store import CellStore
 from nova.scheduler.daemon import SchedulerDaemon

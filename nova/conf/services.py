@@ -10,7 +10,7 @@ from oslo_utils import netutils
 
 GROUP = None
 OPTIONS = [
-    cfg.HostAddressOpt(
+    cfg.HostDomainOpt(
         "host",
         default=socket.gethostname(),
         sample_default="<current_hostname>",

@@ -26,7 +26,7 @@ from nova.lifecycle.create import CREATE, CreatePayload
 from nova.lifecycle.names import name_of
 from nova.quota.ledger import Demand, Ledger
 from nova.rpc.bus import Address, Bus
-from nova.saga.journal import HINT_AGAIN_S
+from nova.saga.entry import HINT_AGAIN_S
 from nova.saga.messages import CONDUCTOR_TOPIC, LookAt
 from nova.saga.operation import Place, State
 

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 from groundwork.context import RequestContext
 from nova.rpc.bus import Address, Bus
-from nova.saga.journal import Hinter
+from nova.saga.entry import Hinter
 from nova.saga.messages import COMPUTE_TOPIC, CONDUCTOR_TOPIC, LookAt
 from nova.saga.operation import Place
 

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from groundwork.columns import now
 from nova.db import journal as rows
-from nova.saga.journal import HINT_AGAIN_S, Hinter, Journal
+from nova.saga.entry import HINT_AGAIN_S, Hinter
+from nova.saga.journal import Journal
 from nova.saga.operation import Place
 
 LOG = logging.getLogger(__name__)

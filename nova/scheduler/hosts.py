@@ -120,17 +120,15 @@ class HostTable:
             self._note_unknown(node_uuids, known, enabled, at)
             return self._known(node_uuids, known, enabled)
 
-    def nodes_of(
-        self, host: str | None, node: str | None, *, not_before: Moment | None = None
-    ) -> tuple[HostView, ...]:
+    def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""
         with self._lock:
             at = self.moment()
-            known = self._refresh_globals(at, not_before)
+            known = self._refresh_globals(at, None)
             owners = known.cells_with_hosts if host is None else {known.cell_of_host.get(host)}
             enabled = self._enabled_cells()
             cells = [cell for cell_id, cell in enabled.items() if cell_id in owners]
-            self._refresh(cells, at, not_before)
+            self._refresh(cells, at, None)
             uuids = [
                 row.uuid
                 for cell in cells

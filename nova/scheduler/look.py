@@ -63,8 +63,9 @@ class Look:
             found = self._stand(answer, not_before=None)
             if isinstance(found, Standings):
                 return found
-        if in_tree or len(answer.requests) >= self._limit:
-            # in_tree keeps shared storage out as well, which the named host may need.
+        # Asking in the named node's tree keeps shared storage out, which the node may need.
+        is_too_narrow = in_tree is not None and not answer.requests
+        if is_too_narrow or len(answer.requests) >= self._limit:
             answer = self._candidates(None, None)
         if answer.requests:
             return self._stand(answer, not_before=self._started_at)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import sqlalchemy as sa
 import webob
 from oslo_config import cfg
 
-from groundwork import columns
+import nova.db.api.schema
+import nova.db.cell.schema
+from groundwork import columns, migrations
 from groundwork.application import Application
 from groundwork.database import Database
 from groundwork.errors import NotFound
@@ -47,19 +51,22 @@ from tests.unit.clients.services import make_service
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PROJECT = "6f70656e737461636b20342065766572"
+_SCHEMAS = {"api": nova.db.api.schema.FOLDER, "cell": nova.db.cell.schema.FOLDER}
 SAMPLES = Path(__file__).with_name("samples")
 
 
 class Deployment:
     """Rows go in through the methods; ``request`` asks the API over whatever resources were put in."""
 
-    def __init__(self, make_database: Callable[..., Database]) -> None:
-        self.api_database = make_database("api")
+    def __init__(self, folder: Path) -> None:
+        """Its databases are files in ``folder``."""
+        self._folder = folder
+        self.api_database = self._make_database("api", "api")
         self.databases: dict[str, Database] = {}
         self._by_url: dict[str, Database] = {}
         self.now = NOW
         for name, cell_uuid in (("cell0", CELL0_UUID), ("cell1", _uuid(1)), ("cell2", _uuid(2))):
-            database = make_database("cell")
+            database = self._make_database(name, "cell")
             self.databases[name] = self._by_url[database.url] = database
             self._insert(
                 cell_mappings,
@@ -85,6 +92,8 @@ class Deployment:
 
     def close(self) -> None:
         self.scatter.close()
+        self.targets.close()
+        self.api_database.dispose()
 
     def serve(self, *resources: object) -> None:
         """Make the API out of these resources; answers that break their declared schema fail the test."""
@@ -229,6 +238,11 @@ class Deployment:
         with (self.databases[cell] if cell else self.api_database).read() as tx:
             return list(tx.execute(sa.select(table)))
 
+    def _make_database(self, name: str, schema: str) -> Database:
+        path = self._folder / f"{name}.db"
+        path.write_bytes(_migrated(schema))
+        return Database(f"sqlite:///{path}")
+
     def _insert(self, table: sa.Table, **values: Any) -> int:
         with self.api_database.write() as tx:
             return int(tx.execute(sa.insert(table).values(**values)).inserted_primary_key[0])
@@ -288,6 +302,18 @@ def keys_of(value: Any) -> Any:
 def sample(path: str) -> Any:
     """A documented answer."""
     return json.loads((SAMPLES / path).read_text())
+
+
+@functools.cache
+def _migrated(schema: str) -> bytes:
+    """An empty database at the newest schema; made once per process, since that takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "empty.db")
+        database = Database(f"sqlite:///{path}")
+        migrations.upgrade(database, _SCHEMAS[schema])
+        # The last connection that closes moves the log into the file.
+        database.dispose()
+        return path.read_bytes()
 
 
 def _uuid(number: int) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from groundwork.database import Database
 from nova.api.compute.availability_zones.operations import AvailabilityZones
 from nova.db.cell import services
 from tests.api.deployment import Deployment, keys_of, sample
 
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-
 
 @pytest.fixture
-def cloud(make_database: Callable[..., Database]) -> Iterator[Deployment]:
-    deployment = Deployment(make_database)
+def cloud(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path)
     deployment.serve(
         AvailabilityZones(
             registry=deployment.registry,

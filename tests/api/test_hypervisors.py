@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from groundwork.database import Database
 from nova.api.compute.hypervisors.operations import Hypervisors
 from tests.api.deployment import Deployment, keys_of, sample
-
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 MISSING = "99999999-9999-4999-8999-999999999999"
 
 
 @pytest.fixture
-def cloud(make_database: Callable[..., Database]) -> Iterator[Deployment]:
-    deployment = Deployment(make_database)
+def cloud(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path)
     deployment.serve(
         Hypervisors(
             registry=deployment.registry,
@@ -293,3 +291,10 @@ def test_silent_cell_is_left_out_of_lists_and_told_on_show(cloud: Deployment) ->
 def test_hypervisors_are_for_admins(cloud: Deployment, path: str, version: str) -> None:
     answer = cloud.request(f"/os-hypervisors{path}", version=version, roles="member,reader")
     assert answer.status_int == 403
+
+
+@pytest.mark.parametrize(("version", "folder"), [("2.1", ""), ("2.28", "v2.28/")])
+def test_empty_hypervisor_looks_as_documented(cloud: Deployment, version: str, folder: str) -> None:
+    cloud.add_compute("cell1", "fake-mini")
+    expected = sample(f"os-hypervisors/{folder}hypervisors-without-servers-resp.json")
+    assert keys_of(ask(cloud, "/fake/servers", version)) == keys_of(expected)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 
-from groundwork.database import Database
 from nova.api.compute.instance_actions.operations import InstanceActions
 from nova.db.api.models import build_request_events, build_requests
 from nova.db.cell.models import instance_actions, instance_actions_events
 from nova.domain.server import Server
 from tests.api.deployment import NOW, PROJECT, AnyServer, Deployment, keys_of, make_server, sample
 
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-
 
 class Cloud(Deployment):
-    def __init__(self, make_database: Callable[..., Database]) -> None:
-        super().__init__(make_database)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.finder = AnyServer(self)
         self.serve(
             InstanceActions(
@@ -76,8 +74,8 @@ def event_values(name: str, start: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cloud(make_database: Callable[..., Database]) -> Iterator[Cloud]:
-    deployment = Cloud(make_database)
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    deployment = Cloud(tmp_path)
     yield deployment
     deployment.close()
 

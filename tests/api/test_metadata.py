@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from nova.api.metadata.vendor_data import StaticVendorData
 from nova.db.cell.models import instances
 from nova.domain.server import Server
 from tests.api.deployment import PROJECT, Deployment
-
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 SECRET = "s3cret"
 IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
@@ -74,8 +72,8 @@ class KeptPasswords:
 class Guests(Deployment):
     """The deployment with a metadata service; ``ask`` speaks as the proxy does."""
 
-    def __init__(self, make_database: Callable[..., Database], vendor_data: Path) -> None:
-        super().__init__(make_database)
+    def __init__(self, folder: Path, vendor_data: Path) -> None:
+        super().__init__(folder)
         self.passwords = KeptPasswords()
         self.time_s = 0.0
         self._vendor_data = vendor_data
@@ -117,10 +115,10 @@ class Guests(Deployment):
 
 
 @pytest.fixture
-def guests(make_database: Callable[..., Database], tmp_path: Path) -> Iterator[Guests]:
+def guests(tmp_path: Path) -> Iterator[Guests]:
     vendor_data = tmp_path / "vendor.json"
     vendor_data.write_text('{"cloud-init": "#!/bin/sh"}')
-    deployment = Guests(make_database, vendor_data)
+    deployment = Guests(tmp_path, vendor_data)
     yield deployment
     deployment.close()
 
@@ -333,15 +331,14 @@ def test_both_cells_are_served_and_one_outlives_the_other(guests: Guests, server
 
 def test_cell_alone_serves_its_own_servers(guests: Guests, server: Server) -> None:
     other = guests.add_server("cell1")
-    guests.lookup = LocalServers(cell=guests.cell("cell2"), scatter=guests.scatter)
+    guests.lookup = LocalServers(database=guests.databases["cell2"])
     guests.start()
     assert guests.ask(server, "/latest/meta-data/hostname").text == "my-server.novalocal"
     guests.ask(other, "/latest/meta-data/hostname", status=404)
 
 
 def test_silent_local_cell_is_unavailable(guests: Guests, server: Server) -> None:
-    guests.silence("cell2")
-    guests.lookup = LocalServers(cell=guests.cell("cell2"), scatter=guests.scatter)
+    guests.lookup = LocalServers(database=Database("sqlite:////nowhere/lost.db"))
     guests.start()
     guests.ask(server, "/latest/meta-data/hostname", status=503)
 

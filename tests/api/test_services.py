@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from groundwork.database import Database
 from nova.api.compute.services.operations import Services
 from nova.db.api.models import aggregate_hosts, host_mappings
 from nova.db.cell.models import compute_nodes, services
 from tests.api.deployment import Deployment, keys_of, sample
-
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 MISSING = "99999999-9999-4999-8999-999999999999"
 TRAIT = "COMPUTE_STATUS_DISABLED"
 
 
 @pytest.fixture
-def cloud(make_database: Callable[..., Database]) -> Iterator[Deployment]:
-    deployment = Deployment(make_database)
+def cloud(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path)
     deployment.serve(
         Services(
             registry=deployment.registry,

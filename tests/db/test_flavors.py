@@ -52,11 +52,7 @@ def test_flavor_comes_back_as_it_was_stored(api_database: Database) -> None:
     assert found.created_at is not None
 
 
-@pytest.mark.parametrize("key", SORT_KEYS)
-@pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_pages_of_one_make_up_the_whole_in_every_order(
-    api_database: Database, key: str, direction: str
-) -> None:
+def test_pages_of_one_make_up_the_whole_in_every_order(api_database: Database) -> None:
     for number, flavorid in enumerate(("d", "a", "c", "b", "e")):
         store(
             api_database,
@@ -67,19 +63,15 @@ def test_pages_of_one_make_up_the_whole_in_every_order(
             description="x" * number if number % 2 else None,
         )
     api_database.run(lambda tx: flavors.describe_flavor(tx, "c", "later"))
-    sort = ((key, direction),)
-    whole = page(api_database, sort=sort)
-    assert sorted(whole) == ["a", "b", "c", "d", "e"]
 
-    paged: list[str] = []
-    while not paged or len(paged) < len(whole):
-        marker = paged[-1] if paged else None
-        step = page(api_database, sort=sort, limit=1, marker=marker)
-        assert len(step) == 1
-        paged += step
-
-    assert paged == whole
-    assert page(api_database, sort=sort, marker=whole[-1]) == []
+    for sort in ((key, direction) for key in SORT_KEYS for direction in ("asc", "desc")):
+        whole = page(api_database, sort=(sort,))
+        assert sorted(whole) == ["a", "b", "c", "d", "e"]
+        paged: list[str] = []
+        for marker in (None, *whole[:-1]):
+            paged += page(api_database, sort=(sort,), limit=1, marker=marker)
+        assert paged == whole, sort
+        assert page(api_database, sort=(sort,), marker=whole[-1]) == []
 
 
 def test_unknown_marker_is_told_and_empty_pages_are_empty(api_database: Database) -> None:

@@ -106,8 +106,8 @@ def nova(plan: Plan, passwords: Mapping[str, str]) -> Sections:
     }
 
 
-def vassal(plan: Plan, name: str, port: int, module: str) -> str:
-    """The ini file of one WSGI service below the emperor."""
+def vassal(plan: Plan, name: str, port: int, module: str, *, priority: int = 0) -> str:
+    """The ini file of one WSGI service below the emperor; ``priority`` is its nice value."""
     options: Mapping[str, object] = {
         "http-socket": f"{HOST}:{port}",
         "module": f"{module}:application",
@@ -121,6 +121,7 @@ def vassal(plan: Plan, name: str, port: int, module: str) -> str:
         "die-on-term": True,
         "no-orphans": True,
         "worker-reload-mercy": 2,
+        "priority": priority,
         # Tokens and service tokens travel in headers; the default of 4 KiB is short for two of them.
         "buffer-size": 65535,
         # Tells clients that no connection is kept, instead of letting them find out on their next request.

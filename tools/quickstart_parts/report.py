@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quickstart_parts.memory import memory_of_sessions
 from quickstart_parts.plan import Plan
+from quickstart_parts.process_use import ProcessUse, use_of_sessions
 from quickstart_parts.progress import Progress, table
 from quickstart_parts.services import Services
 
@@ -14,12 +14,20 @@ def report(plan: Plan, services: Services, progress: Progress) -> None:
     progress.say()
     for line in table(("reached", "after s"), rows):
         progress.say(line)
-    uses = memory_of_sessions(services.sessions())
-    memory = [(use.name, str(use.pid), f"{use.rss_mb:.0f}", f"{use.pss_mb:.0f}") for use in uses]
-    memory.append(("all", "", "", f"{sum(use.pss_mb for use in uses):.0f}"))
+    uses = use_of_sessions(services.sessions())
     progress.say()
-    for line in table(("process", "pid", "RSS MiB", "PSS MiB"), memory):
+    for line in table(("process", "pid", "RSS MiB", "PSS MiB", "CPU s"), _rows(uses)):
         progress.say(line)
+
+
+def _rows(uses: list[ProcessUse]) -> list[tuple[str, ...]]:
+    rows = [
+        (use.name, f"{use.pid}", f"{use.rss_mb:.0f}", f"{use.pss_mb:.0f}", f"{use.cpu_s:.1f}")
+        for use in uses
+    ]
+    # Resident memory counts shared pages in every process, so it is not added up.
+    pss_mb, cpu_s = sum(use.pss_mb for use in uses), sum(use.cpu_s for use in uses)
+    return [*rows, ("all", "", "", f"{pss_mb:.0f}", f"{cpu_s:.1f}")]
 
 
 def explain(plan: Plan, progress: Progress) -> None:

@@ -60,17 +60,18 @@ class Services:
         plan = self._plan
         vassals = plan.work_dir / "vassals"
         vassals.mkdir(exist_ok=True)
+        # Nobody asks Glance for anything before Nova is ready: on few cores the others import first.
         modules = [
-            ("keystone", plan.ports.identity, "keystone.wsgi.api"),
-            ("glance", plan.ports.image, "glance.wsgi.api"),
+            ("keystone", plan.ports.identity, "keystone.wsgi.api", 0),
+            ("glance", plan.ports.image, "glance.wsgi.api", 10),
         ]
         if not plan.only_neighbours:
-            modules.append(("placement", plan.ports.placement, "placement.wsgi.api"))
+            modules.append(("placement", plan.ports.placement, "placement.wsgi.api", 0))
         for old in vassals.glob("*.ini"):
             old.unlink()
-        for name, port, module in modules:
+        for name, port, module, priority in modules:
             self._vassal_logs.append(_fresh(plan.logs / f"{name}.log"))
-            (vassals / f"{name}.ini").write_text(vassal(plan, name, port, module))
+            (vassals / f"{name}.ini").write_text(vassal(plan, name, port, module, priority=priority))
         uwsgi = plan.program("uwsgi")
         # Without the wrapper the emperor of the pyuwsgi wheel would execute a bare Python for each vassal.
         command = [uwsgi, "--emperor", str(vassals), "--emperor-wrapper", uwsgi, "--die-on-term"]

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     asked = Asked(python, ROOT, slow=given.slow, pytest_words=tuple(pytest_words))
     results = [run_step(step, asked) for step in given.steps or STEPS]
-    print(_summary(results))
+    if len(results) > 1:
+        print(_summary(results))
     return 0 if all(result.ok for result in results) else 1
 
 

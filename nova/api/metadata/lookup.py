@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 from groundwork.database import Database
 from groundwork.errors import Unavailable
-from nova.cells.registry import Cell, Registry
+from nova.cells.registry import Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.db.api import instance_mappings
 from nova.db.cell import servers
 from nova.domain.server import Server
+
+LOG = logging.getLogger(__name__)
 
 
 class ServerLookup(Protocol):
@@ -34,25 +37,26 @@ class MappedServers:
             place = instance_mappings.find(tx, server_uuid)
         if place is None or place.cell_id is None:
             return None
-        return _find_in(self._registry.by_id(place.cell_id), server_uuid, self._scatter)
+        cell = self._registry.by_id(place.cell_id)
+        # Scattered to one cell, for the deadline: guests of a silent cell must not hold all threads.
+        answer = self._scatter.ask([cell], lambda tx: servers.find(tx, server_uuid))[cell]
+        if isinstance(answer, Late | Down):
+            raise Unavailable("Metadata is not available now.", internal=f"cell {cell.uuid}")
+        return answer
 
 
 class LocalServers:
     """Servers of one cell, for ``[api] local_metadata_per_cell``: nothing above the cell is asked."""
 
-    def __init__(self, *, cell: Cell, scatter: Scatter) -> None:
-        """:param cell: the cell that this process belongs to; only its database is used."""
-        self._cell = cell
-        self._scatter = scatter
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
 
     def find(self, server_uuid: str) -> Server | None:
         """See :class:`ServerLookup`."""
-        return _find_in(self._cell, server_uuid, self._scatter)
-
-
-def _find_in(cell: Cell, server_uuid: str, scatter: Scatter) -> Server | None:
-    """Scattered to one cell, for the deadline: guests of a silent cell do not hold all threads."""
-    answer = scatter.ask([cell], lambda tx: servers.find(tx, server_uuid))[cell]
-    if isinstance(answer, Late | Down):
-        raise Unavailable("Metadata is not available now.", internal=f"cell {cell.uuid}")
-    return answer
+        try:
+            with self._database.read() as tx:
+                return servers.find(tx, server_uuid)
+        except Exception as exc:
+            # Whatever the database says, to guests it is a reason to ask again later.
+            LOG.warning("the cell's database cannot be asked: %s", exc)
+            raise Unavailable("Metadata is not available now.", internal=str(exc)) from exc

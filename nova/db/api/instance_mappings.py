@@ -81,8 +81,8 @@ def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> Usage
     ).where(table.c.project_id == project_id, table.c.queued_for_delete.is_(False))
     if user_id is not None:
         query = query.where(table.c.user_id == user_id)
-    count, cores, ram_mb = tx.execute(query).one()
-    return Usage(int(count), int(cores), int(ram_mb))
+    row: Any = tx.execute(query).one()
+    return Usage(int(row[0]), int(row[1]), int(row[2]))
 
 
 @dataclass(frozen=True, slots=True)

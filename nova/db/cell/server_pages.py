@@ -206,8 +206,10 @@ def _conditions(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bo
             options.append(column.is_(None))
         conditions.append(sa.or_(*options))
     for name, patterns in query.matches.items():
-        column = sa.cast(table.c[name], sa.String) if _is_time(name) else table.c[name]
-        conditions.append(sa.or_(*(column.regexp_match(pattern) for pattern in patterns)))
+        text: sa.ColumnElement[Any] = (
+            sa.cast(table.c[name], sa.String) if _is_time(name) else table.c[name]
+        )
+        conditions.append(sa.or_(*(text.regexp_match(pattern) for pattern in patterns)))
     if query.states is not None:
         conditions.append(sa.or_(sa.false(), *(_in_states(states) for states in query.states)))
     if query.is_locked is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from quickstart_parts.causes import cause_of
-from quickstart_parts.memory import memory_of_sessions
+from quickstart_parts.process_use import use_of_sessions
 from quickstart_parts.processes import describe_end, session_members, start, stop
 
 
@@ -30,15 +30,16 @@ def test_stop_ends_children_that_ignore_the_signal(tmp_path: Path) -> None:
     assert process.returncode == -15
 
 
-def test_memory_is_told_per_process(tmp_path: Path) -> None:
+def test_memory_and_cpu_are_told_per_process(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(["bash", "-c", "echo up; read line < <(sleep 60)"], log=log)
     try:
         _wait_for_text(log, "up")
-        uses = memory_of_sessions({process.pid: "a shell"})
+        uses = use_of_sessions({process.pid: "a shell"})
         assert uses[0].name == "a shell"
         assert uses[0].pid == process.pid
         assert 0 < uses[0].pss_mb <= uses[0].rss_mb
+        assert 0 <= uses[0].cpu_s < 60
     finally:
         stop([process])
 

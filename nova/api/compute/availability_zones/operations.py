@@ -83,6 +83,6 @@ class AvailabilityZones:
             for service in rows:
                 zone = names_of.of_service(service.host, service.binary, zones_of_hosts)
                 up = is_up(service, now, self._service_down_time_s)
-                found[zone].append(ZoneService(service, up))
+                found.setdefault(zone, []).append(ZoneService(service, up))
         order = sorted(found, key=lambda name: (name != names_of.internal, name))
         return tuple(Zone(name, found[name]) for name in order)

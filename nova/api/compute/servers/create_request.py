@@ -124,8 +124,8 @@ class CreateRequests:
             call.authorize("os_compute_api:servers:create:trusted_certs")
         return Server(
             uuid="",
-            project_id=call.context.project_id,
-            user_id=call.context.user_id,
+            project_id=call.context.project,
+            user_id=call.context.user,
             display_name=name,
             # Up to 2.18 the description is the name.
             display_description=body.get("description") if call.version >= (2, 19) else name,
@@ -178,7 +178,7 @@ class CreateRequests:
             return None, None
         try:
             with self._database.read() as tx:
-                pair = find_key_pair(tx, call.context.user_id, name)
+                pair = find_key_pair(tx, call.context.user, name)
         except NotFound as exc:
             raise Invalid("Invalid key_name provided.") from exc
         return pair.name, pair.public_key
@@ -210,7 +210,7 @@ class CreateRequests:
         """Metadata keys and injected files against the project's limits."""
         metadata, files = body.get("metadata", {}), body.get("personality", ())
         if metadata:
-            limit = self._limits.metadata_items(call.context.project_id)
+            limit = self._limits.metadata_items(call.context.project)
             if limit != UNLIMITED and len(metadata) > limit:
                 raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
         if files:

@@ -40,7 +40,7 @@ class Deletion:
         :raises Conflict: it is locked.
         """
         server = located.server
-        require_unlocked(server, verb="delete", is_admin=context.is_admin)
+        require_unlocked(server, verb="delete", is_admin=bool(context.is_admin))
         if located.cell is None:
             if self._intake.cancel(context, server):
                 return

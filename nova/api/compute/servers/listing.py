@@ -118,7 +118,7 @@ class ServerLists:
         query = ServerQuery(
             sort=self._sort(call),
             limit=page.limit,
-            equals=_equals(filters, all_tenants=all_tenants, own=call.context.project_id),
+            equals=_equals(filters, all_tenants=all_tenants, own=call.context.project),
             matches={column: filters[key] for key, column in _MATCHES.items() if filters.get(key)},
             states=states,
             tags=_tags(filters),
@@ -135,7 +135,7 @@ class ServerLists:
             raise Invalid(
                 "The value of changes-since must be less than or equal to changes-before."
             )
-        project_id = None if all_tenants else call.context.project_id
+        project_id = None if all_tenants else call.context.project
         return Ask(
             query=query,
             project_id=project_id,

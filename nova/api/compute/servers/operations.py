@@ -231,7 +231,7 @@ class ServerOperations:
                     origin=call.origin,
                     extended=extended,
                     with_extra_specs=with_extra_specs,
-                    is_admin=call.context.is_admin,
+                    is_admin=bool(call.context.is_admin),
                     host_status=statuses.get(row.server.uuid),
                     is_detail_of_one=is_detail_of_one,
                 ),

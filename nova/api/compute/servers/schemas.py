@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from groundwork.operations import Schema
 from groundwork.versions import by_version
 from nova.api.fields import BOOLEAN, COUNT, MAX_INT, NAME, lax, strict, wrapped
 
@@ -133,7 +134,7 @@ _TAGGED_NETWORKS = {
 }
 
 
-def _body(server: dict[str, Any], *required: str) -> dict[str, Any]:
+def _body(server: dict[str, Any], *required: str) -> Schema:
     """The whole body: the server, and scheduler hints under either of their names."""
     return strict(
         {
@@ -145,7 +146,7 @@ def _body(server: dict[str, Any], *required: str) -> dict[str, Any]:
     )
 
 
-def _history() -> dict[str, dict[str, Any]]:
+def _history() -> dict[str, Schema]:
     """One body schema for each version in which something changed."""
     present = dict(_AT_2_1)
     found = {"2.1": _body(present)}
@@ -205,9 +206,21 @@ IGNORED_SORT_KEYS = (
     "os_type reservation_id root_gb shutdown_terminate user_data vcpus vm_mode"
 ).split()
 
+_TEXT_KEYS = (
+    "user_id project_id tenant_id launch_index image_ref image vm_state task_state host uuid "
+    "sort_dir all_tenants soft_deleted deleted status block_device_mapping services metadata "
+    "system_metadata info_cache security_groups pci_devices marker"
+).split()
+_REGEX_KEYS = (
+    "kernel_id ramdisk_id hostname key_name power_state node flavor reservation_id launched_at "
+    "terminated_at availability_zone name display_name description display_description locked_by "
+    "root_device_name config_drive access_ip_v4 access_ip_v6 auto_disk_config progress ip ip6 "
+    "created_at"
+).split()
+
 _LIST_2_1: dict[str, Any] = {
-    **dict.fromkeys("user_id project_id tenant_id launch_index image_ref image vm_state task_state host uuid " "sort_dir all_tenants soft_deleted deleted status block_device_mapping services metadata " "system_metadata info_cache security_groups pci_devices marker".split(), _STRINGS),
-    **dict.fromkeys("kernel_id ramdisk_id hostname key_name power_state node flavor reservation_id launched_at " "terminated_at availability_zone name display_name description display_description " "locked_by root_device_name config_drive access_ip_v4 access_ip_v6 auto_disk_config " "progress ip ip6 created_at".split(), _REGEX),
+    **dict.fromkeys(_TEXT_KEYS, _STRINGS),
+    **dict.fromkeys(_REGEX_KEYS, _REGEX),
     "sort_key": {"type": "array", "items": {"enum": [*_SORT_KEYS, *IGNORED_SORT_KEYS]}},
     "changes-since": _TIME,
     "limit": {**COUNT, "maxItems": 1000},

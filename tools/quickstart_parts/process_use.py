@@ -1,8 +1,9 @@
-"""How much memory each process takes."""
+"""How much memory and processor time each process takes."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,33 +12,35 @@ from quickstart_parts.processes import session_members
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryUse:
-    """One process: resident memory, and its fair share of what it shares (PSS)."""
+class ProcessUse:
+    """One process: resident memory, its fair share of what it shares (PSS), and processor time."""
 
     name: str
     pid: int
     rss_mb: float
     pss_mb: float
+    cpu_s: float
 
 
-def memory_of_sessions(sessions: dict[int, str]) -> list[MemoryUse]:
-    """The memory of each process of these sessions (leader pid -> service name), oldest first."""
+def use_of_sessions(sessions: dict[int, str]) -> list[ProcessUse]:
+    """What each process takes of these sessions (leader pid -> service name), oldest first."""
     uses = []
     for session, service in sessions.items():
         for pid in session_members(session):
             with contextlib.suppress(OSError):
-                uses.append(_memory_of(pid, service))
+                uses.append(_use_of(pid, service))
     return uses
 
 
-def _memory_of(pid: int, service: str) -> MemoryUse:
+def _use_of(pid: int, service: str) -> ProcessUse:
     status = Path(f"/proc/{pid}/status").read_text()
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return MemoryUse(
+    return ProcessUse(
         name=_name(pid, service),
         pid=pid,
         rss_mb=_kilobytes(status, "VmRSS") / 1024,
         pss_mb=_kilobytes(rollup, "Pss") / 1024,
+        cpu_s=_cpu_s(pid),
     )
 
 
@@ -54,7 +57,17 @@ def _name(pid: int, service: str) -> str:
 
 
 def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return int(_stat(pid)[1])
+
+
+def _cpu_s(pid: int) -> float:
+    user, system = _stat(pid)[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields after the name of the process: state, parent, group, session, ..."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _kilobytes(text: str, field: str) -> int:
