@@ -86,7 +86,7 @@ def as_integer(value: int | str, *, name: str, schema: Schema) -> int:
     try:
         number = int(value)
     except ValueError as exc:
-        raise refused(name, value[:100], "It is not a number.") from exc
+        raise refused(name, str(value)[:100], "It is not a number.") from exc
     if number < schema["minimum"]:
         raise refused(name, value, f"{value} is less than the minimum of {schema['minimum']}")
     if number > schema["maximum"]:

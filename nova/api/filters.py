@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
 from urllib.parse import unquote
 
 from oslo_middleware import cors, http_proxy_to_wsgi, request_id, sizelimit

@@ -39,7 +39,9 @@ class Projects:
         if answer.status_code == 404:
             return False
         if answer.status_code != 200:
-            LOG.info("project %s is taken as given: Keystone says %d", project_id, answer.status_code)
+            LOG.info(
+                "project %s is taken as given: Keystone says %d", project_id, answer.status_code
+            )
         return True
 
 

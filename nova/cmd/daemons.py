@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ def run(daemons: Sequence[Daemon], *, name: str, reload: Callable[[], object]) -
         for daemon in daemons:
             daemon.start()
             started.append(daemon)
+        # What is here now stays: later collections need not walk it again.
+        gc.freeze()
         LOG.info("%s is ready", name)
         wait_for_signals(reload=reload)
         LOG.info("%s stops", name)

@@ -105,15 +105,17 @@ class Plane:
     def scheduler(self, identity: Identity) -> SchedulerDaemon:
         """A scheduler."""
         conf = self.conf
+        rules = rules_from_conf(conf)
         hosts = HostTable(
             api_database=self.api_database,
             registry=self.registry,
             scatter=self.scatter,
             default_zone=conf.default_availability_zone,
+            with_counts=rules.needs_counts,
         )
         selector = Selector(
             hosts=hosts,
-            rules=rules_from_conf(conf),
+            rules=rules,
             max_placement_results=conf.scheduler.max_placement_results,
         )
         return SchedulerDaemon(

@@ -8,8 +8,7 @@ from groundwork.context import RequestContext
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import ServerSelection
 from nova.rpc.bus import Address, Bus
-from nova.scheduler.messages import SelectDestinations, Selections
-from nova.scheduler.service import TOPIC
+from nova.scheduler.messages import SCHEDULER_TOPIC, SelectDestinations, Selections
 
 # Seconds for one request of many servers. A scheduler that dies is noticed by the silence that the bus bears.
 _TIMEOUT_S = 120.0
@@ -29,7 +28,7 @@ class RemoteScheduling:
         """See :class:`nova.lifecycle.tools.Scheduling`."""
         answer: Selections = self._bus.call(
             context,
-            Address(TOPIC),
+            Address(SCHEDULER_TOPIC),
             SelectDestinations(spec=spec, servers=tuple(servers), alternates=self._alternates),
             timeout_s=_TIMEOUT_S,
         )

@@ -14,7 +14,7 @@ from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
 from nova.saga.hints import BusHinter, LocalHinter
 from nova.saga.journal import Journal
-from nova.saga.messages import CONDUCTOR_TOPIC, LookAt
+from nova.saga.messages import SUPER_TOPIC, LookAt
 from nova.saga.operation import Claimant, Place
 from nova.saga.store import BuildStore
 from nova.saga.sweeper import Sweeper
@@ -69,13 +69,13 @@ class SuperConductor:
             places=(Place.SUPER,),
             hinter=hinter,
         )
-        self._life = LifeSigns(services_database, identity, topic=CONDUCTOR_TOPIC)
+        self._life = LifeSigns(services_database, identity, topic=SUPER_TOPIC)
         self._periodics = (
             Periodic("super-report", report_interval_s, self._life.report),
             Periodic("super-sweep", SWEEP_S, sweeper.sweep),
         )
         self._server = api_bus.serve(
-            Address(CONDUCTOR_TOPIC, server=identity.host),
+            Address(SUPER_TOPIC, server=identity.host),
             SuperEndpoint(self._worker),
             threads=threads,
         )

@@ -68,7 +68,9 @@ GROUPS: dict[str | None, list[cfg.Opt]] = {
             "listen_host", default="127.0.0.1", help="Address of the Compute API of nova-all."
         ),
         cfg.PortOpt("listen_port", default=8774, help="Port of the Compute API of nova-all."),
-        cfg.IntOpt("threads", default=16, min=1, help="API requests that nova-all serves at a time."),
+        cfg.IntOpt(
+            "threads", default=16, min=1, help="API requests that nova-all serves at a time."
+        ),
         cfg.IntOpt("cells", default=2, min=1, help="Cells that nova-all runs, besides cell0."),
         cfg.IntOpt("hosts_per_cell", default=1, min=1, help="Fake hosts in each of these cells."),
     ],

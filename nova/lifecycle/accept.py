@@ -27,7 +27,7 @@ from nova.lifecycle.names import name_of
 from nova.quota.ledger import Demand, Ledger
 from nova.rpc.bus import Address, Bus
 from nova.saga.entry import HINT_AGAIN_S
-from nova.saga.messages import CONDUCTOR_TOPIC, LookAt
+from nova.saga.messages import SUPER_TOPIC, LookAt
 from nova.saga.operation import Place, State
 
 
@@ -96,7 +96,7 @@ class Intake:
 
     def _hint(self, context: RequestContext, operation_ids: Sequence[int]) -> None:
         message = LookAt(operation_ids=tuple(operation_ids))
-        self._bus.cast(context, Address(CONDUCTOR_TOPIC), message)
+        self._bus.cast(context, Address(SUPER_TOPIC), message)
 
 
 def _servers(request: CreateRequest, count: int) -> list[Server]:

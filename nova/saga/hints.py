@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from groundwork.context import RequestContext
 from nova.rpc.bus import Address, Bus
 from nova.saga.entry import Hinter
-from nova.saga.messages import COMPUTE_TOPIC, CONDUCTOR_TOPIC, LookAt
+from nova.saga.messages import COMPUTE_TOPIC, CONDUCTOR_TOPIC, SUPER_TOPIC, LookAt
 from nova.saga.operation import Place
 
 LOG = logging.getLogger(__name__)
@@ -23,9 +23,10 @@ class BusHinter:
 
     def hint(self, place: Place, host: str | None, operation_id: int) -> None:
         """Tell whoever works at that place; a failure is logged, the sweeper comes by anyway."""
-        address = (
-            Address(COMPUTE_TOPIC, server=host) if host is not None else Address(CONDUCTOR_TOPIC)
-        )
+        if host is not None:
+            address = Address(COMPUTE_TOPIC, server=host)
+        else:
+            address = Address(SUPER_TOPIC if place is Place.SUPER else CONDUCTOR_TOPIC)
         context = RequestContext.admin()
         try:
             self._bus.cast(context, address, LookAt(operation_ids=(operation_id,)))

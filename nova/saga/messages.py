@@ -5,7 +5,8 @@ from __future__ import annotations
 from nova.rpc.message import message
 from nova.saga.operation import Claimant, Failure, Order, Outcome
 
-#: Topics: conductors (of the API level, or of a cell, by the bus), compute services (one server per host).
+#: Topics: super-conductors (API bus); on a cell's bus its conductors, and compute services (one server per host).
+SUPER_TOPIC = "super-conductor"
 CONDUCTOR_TOPIC = "conductor"
 COMPUTE_TOPIC = "compute"
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from groundwork.database import Database
 from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
-from nova.scheduler.service import TOPIC, SchedulerEndpoint
+from nova.scheduler.messages import SCHEDULER_TOPIC
+from nova.scheduler.service import SchedulerEndpoint
 from nova.service import Identity, LifeSigns
 
 
@@ -27,8 +28,10 @@ class SchedulerDaemon:
         discover_interval_s: int,
     ) -> None:
         """``discover_interval_s``: -1 never, 0 with every report, otherwise seconds."""
-        self._life = LifeSigns(services_database, identity, topic=TOPIC)
-        self._server = bus.serve(Address(TOPIC, server=identity.host), endpoint, threads=threads)
+        self._life = LifeSigns(services_database, identity, topic=SCHEDULER_TOPIC)
+        self._server = bus.serve(
+            Address(SCHEDULER_TOPIC, server=identity.host), endpoint, threads=threads
+        )
         self._periodics = [Periodic("scheduler-report", report_interval_s, self._life.report)]
         if discover_interval_s >= 0:
             interval_s = discover_interval_s or report_interval_s

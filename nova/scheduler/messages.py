@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nova.domain.request_spec import RequestSpec
+from nova.domain.selection import ServerSelection
 from nova.rpc.message import message
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """One place for a server: a node, and what the server takes there.
-
-    ``allocations`` is provider uuid -> resource class -> amount; ``mappings`` tells which providers serve which
-    request group. Both are what a claim needs, so an alternate can be claimed without asking the scheduler again.
-    """
-
-    host: str
-    node: str
-    node_uuid: str
-    cell_uuid: str
-    allocations: Mapping[str, Mapping[str, int]]
-    mappings: Mapping[str, tuple[str, ...]]
-    availability_zone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSelection:
-    """Where one server goes (claimed) and where it may go if that fails (not claimed, best first, same cell)."""
-
-    server_uuid: str
-    chosen: Selection
-    alternates: tuple[Selection, ...] = ()
+SCHEDULER_TOPIC = "scheduler"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from groundwork import columns
 from groundwork.errors import Invalid
 from nova.clients.candidates import AllocationRequest
 from nova.domain.request_spec import RequestSpec
+from nova.domain.selection import Selection, ServerSelection
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.claims import Claims, Placement
 from nova.scheduler.decision import Rules, Standings
@@ -17,7 +18,7 @@ from nova.scheduler.explanation import Refusal, explain, no_valid_host
 from nova.scheduler.host_view import Ask
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.look import Look
-from nova.scheduler.messages import Selection, Selections, ServerSelection
+from nova.scheduler.messages import Selections
 
 # Questions to Placement in a row that end without a claim because others were faster each time. More: a request that
 # loses and loses holds a thread; fewer: it fails in a rush although a little room is left.

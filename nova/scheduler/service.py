@@ -10,8 +10,6 @@ from nova.scheduler.claims import Placement
 from nova.scheduler.messages import SelectDestinations, Selections
 from nova.scheduler.selection import Selector
 
-TOPIC = "scheduler"
-
 
 class SchedulerEndpoint:
     """What ``Bus.serve`` offers under the topic ``scheduler``. Thread safe."""

@@ -170,6 +170,42 @@ def test_too_large_bodies_are_refused_with_and_without_a_length(make_api: MakeAp
     assert answer.json["overLimit"]["code"] == 413
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2.1/flavors/%ff",
+        "/v2.1/flavors/a%00b",
+        "/v2.1/flavors?marker=%00",
+        "/v2.1/flavors?%ff=1",
+        "/v2/flavors/%ff",
+        "/%ff",
+    ],
+)
+def test_unreadable_urls_are_refused(api: Api, path: str) -> None:
+    answer = api.raw("GET", path, token=ADMIN)
+    assert answer.status_int == 400
+    assert answer.json["badRequest"]["code"] == 400
+    assert "x-compute-request-id" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        (rb"a\u0000b", 400),
+        (rb"\\\u0000", 400),
+        # A backslash and the text u0000.
+        (rb"a\\u0000b", 200),
+        (rb"\ud800", 400),
+        ("größe \N{SNOWMAN}".encode(), 200),
+    ],
+)
+def test_bodies_hold_text_that_databases_take(api: Api, name: bytes, status: int) -> None:
+    body = b'{"flavor": {"id": "1", "name": "' + name + b'", "ram": 1, "vcpus": 1, "disk": 0}}'
+    headers = {"Content-Type": "application/json"}
+    answer = api.raw("POST", "/v2.1/flavors", token=ADMIN, headers=headers, body=body)
+    assert answer.status_int == status
+
+
 def test_request_ids(api: Api) -> None:
     asked = "req-00000000-0000-0000-0000-00000000000a"
     answer = ask(api, **{"X-OpenStack-Request-ID": asked})

@@ -121,7 +121,8 @@ def vassal(plan: Plan, name: str, port: int, module: str, *, priority: int = 0) 
         "die-on-term": True,
         "no-orphans": True,
         "worker-reload-mercy": 2,
-        "priority": priority,
+        "prio": priority,
+        "strict": True,
         # Tokens and service tokens travel in headers; the default of 4 KiB is short for two of them.
         "buffer-size": 65535,
         # Tells clients that no connection is kept, instead of letting them find out on their next request.

@@ -25,6 +25,7 @@ class State:
         self._path = path
         known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         self.seeded_for: str = known.get("seeded_for", "")
+        self.migrated_for: str = known.get("migrated_for", "")
         self.passwords: dict[str, str] = known.get("passwords") or {
             user: secrets.token_urlsafe(24) for user in _USERS
         }
@@ -34,7 +35,15 @@ class State:
         new = self._path.with_suffix(".new")
         # The passwords are in there: never readable by others, not even for a moment.
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"passwords": self.passwords, "seeded_for": self.seeded_for}, file, indent=2)
+            json.dump(
+                {
+                    "passwords": self.passwords,
+                    "migrated_for": self.migrated_for,
+                    "seeded_for": self.seeded_for,
+                },
+                file,
+                indent=2,
+            )
         new.replace(self._path)
 
 

@@ -29,8 +29,8 @@ NEIGHBOURS = (
 _STAMP = "quickstart.stamp"
 
 
-def install(plan: Plan, progress: Progress) -> bool:
-    """Promise that ``plan.venv`` holds everything; tells whether anything had to be installed.
+def install(plan: Plan, progress: Progress) -> None:
+    """Promise that ``plan.venv`` holds everything.
 
     What was installed is remembered by a hash of the files that decide it, so that the next start costs
     nothing, and a changed ``constraints.txt`` or ``setup.cfg`` installs again.
@@ -40,7 +40,7 @@ def install(plan: Plan, progress: Progress) -> bool:
     stamp = plan.venv / _STAMP
     wanted = _fingerprint(plan)
     if stamp.is_file() and stamp.read_text() == wanted:
-        return False
+        return
     plan.logs.mkdir(parents=True, exist_ok=True)
     log = plan.logs / "install.log"
     if not (plan.venv / "bin" / "pip").exists():
@@ -53,7 +53,17 @@ def install(plan: Plan, progress: Progress) -> bool:
     _run(compile_all, log, progress, "compiling", must_succeed=False)
     stamp.write_text(wanted)
     progress.done("installed Nova, Placement, Keystone, Glance and the openstack command line")
-    return True
+
+
+def neighbour_versions(plan: Plan) -> str:
+    """Which Keystone and Glance are installed, and so which schema their databases must have."""
+    names = ("keystone", "glance")
+    found = [
+        path.stem
+        for name in names
+        for path in plan.venv.glob(f"lib/python*/site-packages/{name}-*.dist-info")
+    ]
+    return " ".join(sorted(found))
 
 
 def _fingerprint(plan: Plan) -> str:

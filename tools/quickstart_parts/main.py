@@ -14,7 +14,7 @@ from quickstart_parts.configs import clouds_yaml, write_configs, write_private
 from quickstart_parts.databases import prepare_databases
 from quickstart_parts.directory import State, check_directory, locked, open_state, remove_directory
 from quickstart_parts.failure import Failure, last_lines
-from quickstart_parts.installing import install
+from quickstart_parts.installing import install, neighbour_versions
 from quickstart_parts.plan import Plan, parse_plan
 from quickstart_parts.ports import check_ports
 from quickstart_parts.progress import Progress
@@ -80,12 +80,17 @@ def _run(plan: Plan, progress: Progress) -> int:
 
 def _prepare(plan: Plan, progress: Progress) -> State:
     """Everything on disk: programs, configuration, databases."""
-    upgraded = install(plan, progress)
+    install(plan, progress)
     plan.logs.mkdir(exist_ok=True)
     state = open_state(plan.work_dir)
     write_configs(plan, state.passwords)
     write_private(plan.clouds_yaml, clouds_yaml(plan, state.passwords))
-    prepare_databases(plan, state.passwords, progress, upgraded=upgraded)
+    versions = neighbour_versions(plan)
+    prepare_databases(
+        plan, state.passwords, progress, upgraded=versions != state.migrated_for
+    )
+    state.migrated_for = versions
+    state.save()
     return state
 
 

@@ -124,52 +124,69 @@ def _value(server: Server, key: str) -> Any:
     return getattr(server, key)
 
 
-def _keys(tx: Transaction, sort: Sequence[Sort]) -> list[tuple[sa.ColumnElement[Any], bool]]:
-    """The columns to sort by with their directions; the uuid makes the order total."""
-    last = sort[0].is_descending if sort else False
-    keys = [(_comparable(tx, SORT_COLUMNS[each.key]), each.is_descending) for each in sort]
-    return [*keys, (_comparable(tx, instances.c.uuid), last)]
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One part of the order, in a form that every engine compares alike."""
+
+    column: sa.ColumnElement[Any]
+    is_descending: bool
+    is_nullable: bool
+
+    def order(self, tx: Transaction) -> sa.ColumnElement[Any]:
+        # SQLite and MariaDB put NULLs first going up, PostgreSQL last: say it where it can matter.
+        if tx.dialect != "postgresql" or not self.is_nullable:
+            return self.column.desc() if self.is_descending else self.column.asc()
+        if self.is_descending:
+            return self.column.desc().nulls_last()
+        return self.column.asc().nulls_first()
+
+    def beyond(self, value: Any) -> sa.ColumnElement[bool]:
+        """Strictly after ``value`` in the direction of the sort, NULLs being the smallest."""
+        if value is None:
+            return sa.false() if self.is_descending else self.column.is_not(None)
+        if not self.is_descending:
+            return self.column > self._bound(value)
+        smaller = self.column < self._bound(value)
+        return sa.or_(smaller, self.column.is_(None)) if self.is_nullable else smaller
+
+    def same(self, value: Any) -> sa.ColumnElement[bool]:
+        return self.column.is_(None) if value is None else self.column == self._bound(value)
+
+    def not_before(self, value: Any) -> sa.ColumnElement[bool]:
+        bound = self._bound(value)
+        return self.column <= bound if self.is_descending else self.column >= bound
+
+    def _bound(self, value: Any) -> sa.BindParameter[Any]:
+        # As a parameter, because SQLAlchemy orders nothing by a bare True or False.
+        return sa.literal(value, self.column.type)
+
+
+def _keys(tx: Transaction, sort: Sequence[Sort]) -> list[_Key]:
+    """What to sort by; the uuid makes the order total."""
+    keys = [_key(tx, SORT_COLUMNS[each.key], each.is_descending) for each in sort]
+    return [*keys, _key(tx, instances.c.uuid, sort[0].is_descending if sort else False)]
+
+
+def _key(tx: Transaction, column: sa.ColumnElement[Any], is_descending: bool) -> _Key:
+    is_nullable = isinstance(column, sa.Column) and bool(column.nullable)
+    return _Key(_comparable(tx, column), is_descending, is_nullable)
 
 
 def _comparable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     # uuids are lower-case hex: every collation agrees on them, and plain columns can use an index.
     if not isinstance(column.type, sa.String) or column is instances.c.uuid:
         return column
-    collation = {"mysql": "utf8mb4_bin", "postgresql": "C"}.get(tx.dialect)
-    return sa.collate(column, collation) if collation else column
-
-
-def _is_nullable(column: sa.ColumnElement[Any]) -> bool:
-    plain = column.element if isinstance(column, sa.sql.elements.UnaryExpression) else column
-    base = getattr(plain, "left", plain)
-    return bool(getattr(base, "nullable", True))
+    match tx.dialect:
+        case "postgresql":
+            return sa.collate(column, "C")
+        case "mysql":
+            # Bytes of UTF-8 are in the order of code points. Not utf8mb4_bin, to which "a" and "a " are the same.
+            return sa.type_coerce(sa.cast(column, sa.BINARY), column.type)
+    return column
 
 
 def _order(tx: Transaction, sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
-    order: list[sa.ColumnElement[Any]] = []
-    for column, is_descending in _keys(tx, sort):
-        # SQLite and MariaDB put NULLs first going up, PostgreSQL last: say it where it can matter.
-        if tx.dialect == "postgresql" and _is_nullable(column):
-            directed = column.desc().nulls_last() if is_descending else column.asc().nulls_first()
-        else:
-            directed = column.desc() if is_descending else column.asc()
-        order.append(directed)
-    return order
-
-
-def _beyond(
-    column: sa.ColumnElement[Any], value: Any, is_descending: bool
-) -> sa.ColumnElement[bool]:
-    """Strictly after ``value`` in the direction of the sort, NULLs being the smallest."""
-    if value is None:
-        return sa.false() if is_descending else column.is_not(None)
-    if is_descending:
-        return sa.or_(column < value, column.is_(None)) if _is_nullable(column) else column < value
-    return column > value
-
-
-def _same(column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
-    return column.is_(None) if value is None else column == value
+    return [key.order(tx) for key in _keys(tx, sort)]
 
 
 def _after(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
@@ -178,18 +195,13 @@ def _after(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
         return []
     keys = _keys(tx, query.sort)
     options = []
-    for depth, (column, is_descending) in enumerate(keys):
-        equal = [
-            _same(other, value)
-            for (other, _), value in zip(keys[:depth], query.after, strict=False)
-        ]
-        options.append(sa.and_(*equal, _beyond(column, query.after[depth], is_descending)))
+    for depth, (key, value) in enumerate(zip(keys, query.after, strict=True)):
+        equal = [other.same(known) for other, known in zip(keys[:depth], query.after, strict=False)]
+        options.append(sa.and_(*equal, key.beyond(value)))
     conditions = [sa.or_(*options)]
-    first, is_descending = keys[0]
-    if query.after[0] is not None and not _is_nullable(first):
+    if query.after[0] is not None and not keys[0].is_nullable:
         # Said once more in a form along which an index is read from the right place.
-        bound = query.after[0]
-        conditions.append(first <= bound if is_descending else first >= bound)
+        conditions.append(keys[0].not_before(query.after[0]))
     return conditions
 
 

@@ -1,1 +1,0 @@
-from nova.domain.server import *  # temporary
