@@ -195,8 +195,8 @@ def test_keys_belong_to_users_and_admins_may_name_one(api: Api) -> None:
     made = bring(api, "gift", token=ADMIN, version="2.10", user_id="fake")["keypair"]
     assert made["user_id"] == "fake"
     assert names(api) == ["gift", "mine"]
-    how = {"token": ADMIN, "version": "2.10", "status": 204}
-    api("DELETE", "/os-keypairs/gift?user_id=fake", **how)
+    gift = "/os-keypairs/gift?user_id=fake"
+    api("DELETE", gift, token=ADMIN, version="2.10", status=204)
     assert names(api) == ["mine"]
 
 

@@ -10,7 +10,8 @@ import pytest
 from groundwork.database import Database
 from groundwork.errors import Conflict, Invalid, NotFound
 from nova.db.api import flavors
-from nova.db.api.flavors import SORT_KEYS, Audience, FlavorQuery
+from nova.db.api.flavor_pages import SORT_KEYS, FlavorQuery, page_flavors
+from nova.db.api.flavors import Audience
 from nova.domain.flavor import Flavor
 
 
@@ -30,7 +31,7 @@ def store(database: Database, flavorid: str, **fields: Any) -> Flavor:
 
 def page(database: Database, **ask: Any) -> list[str]:
     with database.read() as tx:
-        found = flavors.page_flavors(tx, FlavorQuery(**{"limit": 100, "is_public": None, **ask}))
+        found = page_flavors(tx, FlavorQuery(**{"limit": 100, "is_public": None, **ask}))
     return [flavor.flavorid for flavor in found]
 
 

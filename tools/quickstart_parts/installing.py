@@ -68,7 +68,7 @@ def neighbour_versions(plan: Plan) -> str:
 
 def _fingerprint(plan: Plan) -> str:
     digest = hashlib.sha256("\n".join(_pip_words(plan)).encode())
-    for name in ("constraints.txt", "requirements.txt", "setup.cfg", "pyproject.toml"):
+    for name in ("constraints.txt", "requirements.txt", "setup.cfg"):
         path = plan.project_root / name
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()

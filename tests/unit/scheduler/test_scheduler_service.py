@@ -12,9 +12,9 @@ from nova.errors import NoValidHost
 from nova.rpc.bus import Address, Bus
 from nova.rpc.message import decode, encode
 from nova.scheduler.filters.compute_filter import ComputeFilter
-from nova.scheduler.messages import SelectDestinations, Selections
+from nova.scheduler.messages import SCHEDULER_TOPIC, SelectDestinations, Selections
 from nova.scheduler.options import rules_from_conf
-from nova.scheduler.service import TOPIC, SchedulerEndpoint
+from nova.scheduler.service import SchedulerEndpoint
 from tests.unit.scheduler.harness import make_host, make_plant, make_spec, server_uuids
 
 
@@ -38,12 +38,12 @@ def test_hosts_are_selected_over_the_bus(bus):
     endpoint = SchedulerEndpoint(
         selector=plant.selector, placement_for=placement_for, new_seed=lambda: 0
     )
-    server = bus.serve(Address(TOPIC, "host"), endpoint, threads=2)
+    server = bus.serve(Address(SCHEDULER_TOPIC, "host"), endpoint, threads=2)
     server.start()
     try:
         context = RequestContext.admin()
         message = SelectDestinations(make_spec(), server_uuids(3), alternates=1)
-        found = bus.call(context, Address(TOPIC), message, timeout_s=10)
+        found = bus.call(context, Address(SCHEDULER_TOPIC), message, timeout_s=10)
         assert isinstance(found, Selections)
         assert [s.server_uuid for s in found.servers] == list(server_uuids(3))
         assert found.servers[0].chosen.allocations.keys() <= set(plant.placement.providers)
@@ -51,7 +51,7 @@ def test_hosts_are_selected_over_the_bus(bus):
 
         message = SelectDestinations(make_spec(), server_uuids(100))
         with pytest.raises(NoValidHost) as caught:
-            bus.call(context, Address(TOPIC), message, timeout_s=10)
+            bus.call(context, Address(SCHEDULER_TOPIC), message, timeout_s=10)
         assert caught.value.facts["hosts"] == 2
         assert caught.value.facts["removed"]["VCPU (1 asked)"] == 2
     finally:

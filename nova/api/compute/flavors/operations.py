@@ -10,7 +10,7 @@ from nova.api.compute.flavors import requests, schemas
 from nova.api.compute.flavors.views import BriefView, FullView, ShownFlavor
 from nova.api.links import Links
 from nova.api.paging import Paging
-from nova.db.api import flavors
+from nova.db.api import flavor_pages, flavors
 from nova.domain.flavor import Flavor
 
 _SEE_EXTRA_SPECS = "os_compute_api:os-flavor-extra-specs:index"
@@ -133,7 +133,7 @@ class Flavors:
         """The flavors of a page, and the body so far: the way to the next page."""
         ask = requests.query_of(call, self._paging)
         with self._database.read() as tx:
-            found = flavors.page_flavors(tx, ask, with_extra_specs=with_extra_specs)
+            found = flavor_pages.page_flavors(tx, ask, with_extra_specs=with_extra_specs)
         body: dict[str, Any] = {"flavors": []}
         if found and len(found) >= ask.limit:
             body["flavors_links"] = self._links.following(call, marker=found[-1].flavorid)

@@ -11,7 +11,8 @@ from groundwork.operations import Call
 from nova.api.compute.flavors import schemas
 from nova.api.fields import as_boolean, as_integer, refused
 from nova.api.paging import Paging, sort_of
-from nova.db.api.flavors import EVERYBODY, Audience, FlavorQuery
+from nova.db.api.flavor_pages import FlavorQuery
+from nova.db.api.flavors import EVERYBODY, Audience
 from nova.domain.flavor import Flavor
 
 # The query string takes more spellings than bodies do.

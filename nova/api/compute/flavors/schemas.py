@@ -20,7 +20,7 @@ from nova.api.fields import (
     wrapped,
 )
 from nova.api.paging import MARKER_KEYS
-from nova.db.api.flavors import SORT_KEYS
+from nova.db.api.flavor_pages import SORT_KEYS
 
 # ---- queries
 
