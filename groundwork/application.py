@@ -17,7 +17,15 @@ import webob
 
 from groundwork import context as contexts
 from groundwork.errors import BadMediaType, Invalid, NotFound, Problem, WrongMethod
-from groundwork.operations import Answer, Call, Operation, Origin, Query, declared_by
+from groundwork.operations import (
+    Answer,
+    Call,
+    Operation,
+    Origin,
+    Query,
+    Schema,
+    declared_by,
+)
 from groundwork.policy import Policy
 from groundwork.validation import Complaint, Validators
 from groundwork.versions import Version
@@ -67,7 +75,11 @@ class Dialect:
 
     def bad_body(self, complaint: Complaint) -> Problem:
         """What a body that breaks its schema is told."""
-        return Invalid(f"Invalid body at {complaint.path}: {complaint.message}")
+        return Invalid(f"Invalid body at {complaint.place}: {complaint.message}")
+
+    def prepare_body(self, body: Any, schema: Schema) -> Any:
+        """The body as it is to be checked; services that put bodies right do it here."""
+        return body
 
     def read_json(self, request: webob.Request) -> Any:
         """The JSON value of the body; None for an empty one.
@@ -157,6 +169,7 @@ class Application:
     def _respond(self, request: webob.Request) -> webob.Response:
         version: Version | None = None
         try:
+            _require_text(request)
             project_prefix, path = self._dialect.split_prefix(request.path_info or "/")
             match = self._mapper.match(path)
             if match is None:
@@ -209,6 +222,8 @@ class Application:
         context = request.environ.get("groundwork.context") or contexts.from_environ(
             request.environ
         )
+        # Log lines of this thread carry this request's ids from here on.
+        context.update_store()
         policy_asked = False
         if self._dialect.policy_first and declared.policy and not declared.subject:
             self._policy.require(context, declared.policy, _own(context))
@@ -252,6 +267,7 @@ class Application:
             body = self._dialect.read_json(request)
         schema = declared.body.at(version) if declared.body else None
         if schema is not None:
+            body = self._dialect.prepare_body(body, schema)
             complaint = self._validators.of(schema).complaint(body)
             if complaint is not None:
                 raise self._dialect.bad_body(complaint)
@@ -297,10 +313,18 @@ class Application:
         )
         if complaint is None:
             return
-        text = f"answer of {declared.name} at {version} breaks its schema: {complaint.path}: {complaint.message}"
+        text = f"answer of {declared.name} at {version} breaks its schema: {complaint.place}: {complaint.message}"
         if self._check_answers == "error":
             raise AssertionError(text)
         LOG.warning("%s", text)
+
+
+def _require_text(request: webob.Request) -> None:
+    """:raises Invalid: the path is not text, which nothing further on could even log."""
+    try:
+        request.environ.get("PATH_INFO", "").encode("latin-1").decode()
+    except UnicodeError as exc:
+        raise Invalid("Malformed request URL: it holds bytes that are no text.") from exc
 
 
 def _entries_of_action(entries: list[_Entry], body: Any) -> list[_Entry]:

@@ -24,11 +24,16 @@ from oslo_utils import timeutils
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """Why a value was refused: where it is (``server.name``), what it is, and a sentence."""
+    """Why a value was refused: where it is (keys and indexes, outermost first), what it is, and a sentence."""
 
-    path: str
+    path: tuple[str | int, ...]
     value: Any
     message: str
+
+    @property
+    def place(self) -> str:
+        """The path as people write it: ``server.name``; empty for the whole value."""
+        return ".".join(map(str, self.path))
 
 
 def _is_uuid(value: str) -> bool:
@@ -131,10 +136,10 @@ class Validator:
         error = jsonschema.exceptions.best_match(validator.iter_errors(value))
         if error is None:
             # The two disagree on a corner (a float that is an integer, say): the compiled one decides.
-            return Complaint(".".join(map(str, refused.path[1:])), refused.value, refused.message)
+            return Complaint(tuple(refused.path[1:]), refused.value, refused.message)
         while error.context and len(error.context) == 1:
             error = error.context[0]
-        return Complaint(".".join(map(str, error.absolute_path)), error.instance, error.message)
+        return Complaint(tuple(error.absolute_path), error.instance, error.message)
 
 
 class Validators:

@@ -23,7 +23,6 @@ from nova.api.compute.openapi.operations import OpenApi
 from nova.api.compute.versions.operations import DocumentDialect, VersionDocuments, Versions
 from nova.api.dialect import ComputeDialect, LegacyDialect
 from nova.api.links import Links
-from nova.api.loose import LooseApplication
 
 LOG = logging.getLogger(__name__)
 
@@ -140,7 +139,7 @@ def compute_v21_factory(global_conf: Mapping[str, Any], **local_conf: str) -> Ws
 def compute_v2_factory(global_conf: Mapping[str, Any], **local_conf: str) -> WsgiApp:
     """``/v2``: the behaviour of 2.1 with loose bodies."""
     assembly = Assembly.of(global_conf)
-    return LooseApplication(
+    return Application(
         (*assembly.resources, Versions(links=assembly.links)),
         dialect=LegacyDialect(),
         policy=assembly.policy,

@@ -10,9 +10,11 @@ import webob.exc
 
 from groundwork.application import Dialect, parse_json
 from groundwork.errors import BadMediaType, Invalid, NotAcceptable, Problem, TooLarge
+from groundwork.operations import Schema
 from groundwork.validation import Complaint
 from groundwork.versions import Version
 from nova.api import errors
+from nova.api.loose import loosened
 
 MIN_VERSION = Version(2, 1)
 MAX_VERSION = Version(2, 103)
@@ -97,7 +99,7 @@ class ComputeDialect(Dialect):
         )
 
     def bad_query(self, complaint: Complaint) -> Problem:
-        name = complaint.path.partition(".")[0]
+        name = str(complaint.path[0]) if complaint.path else ""
         if not name:
             return Invalid(f"Invalid input for query parameters. {complaint.message}")
         return Invalid(
@@ -106,7 +108,7 @@ class ComputeDialect(Dialect):
         )
 
     def bad_body(self, complaint: Complaint) -> Problem:
-        name = complaint.path.rpartition(".")[2]
+        name = str(complaint.path[-1]) if complaint.path else ""
         if not name:
             return Invalid(complaint.message[:_LONGEST_VALUE])
         return Invalid(
@@ -140,6 +142,10 @@ class LegacyDialect(ComputeDialect):
     def negotiate(self, request: webob.Request) -> Version:
         _require_own_project(request, None)
         return self.min_version
+
+    def prepare_body(self, body: Any, schema: Schema) -> Any:
+        """Unknown keys are dropped and names stripped, where 2.1 refuses both."""
+        return loosened(body, schema)
 
     def finish(self, response: webob.Response, version: Version) -> None:
         """Nothing: clients of ``/v2`` know no versions."""

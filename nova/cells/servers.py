@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from groundwork.database import Database
+from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, Unavailable
 from nova.cells.merge import Key, merge
 from nova.cells.registry import Cell, Registry
@@ -116,24 +116,24 @@ class Servers:
         Cells that miss the deadline are listed in ``Page.missing`` and never delay the others. Order is that of
         ``query.sort`` then uuid; it is stable while rows do not change.
 
-        :raises Invalid: the marker names no server that this query's project can see.
+        :raises Invalid: the marker names no server that this query's project can see; or a filter makes no sense.
         """
         if marker is not None:
-            found = self._marker(marker, project_id, with_deleted=query.is_deleted is not False)
+            found = self._marker(marker, project_id)
             query = replace(query, after=server_pages.position(found, query.sort))
         if query.limit == 0:
             return Page(())
         # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
         waiting = self._waiting(query, project_id)
-        answers = self._scatter.ask(
-            self._cells(project_id), lambda tx: server_pages.page(tx, query)
-        )
+        answers = self._scatter.ask(self._cells(project_id), lambda tx: _page_or_refusal(tx, query))
         pages: list[Sequence[ServerRow]] = []
         missing: list[Cell] = []
         for answer in answers.values():
             match answer:
                 case Late(cell) | Down(cell):
                     missing.append(cell)
+                case Invalid():
+                    raise answer
                 case _:
                     pages.append(answer)
         merged = merge(
@@ -143,7 +143,8 @@ class Servers:
         )
         return Page(tuple(itertools.islice(merged, query.limit)), tuple(missing))
 
-    def _marker(self, uuid: str, project_id: str | None, *, with_deleted: bool) -> Server:
+    def _marker(self, uuid: str, project_id: str | None) -> Server:
+        # Deleted ones too: the last server of a page may be deleted before the next page is asked for.
         try:
             found = self.find(uuid, with_deleted=True).server
         except ServerNotFound as exc:
@@ -170,6 +171,14 @@ class Servers:
             start = _position_key(query.after, query)
             rows = [row for row in rows if _key(row.server, query) > start]
         return rows[: query.limit]
+
+
+def _page_or_refusal(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow] | Invalid:
+    """A query that the database refuses is the caller's mistake, and no cell's silence."""
+    try:
+        return server_pages.page(tx, query)
+    except Invalid as refusal:
+        return refusal
 
 
 def not_found(uuid: str) -> ServerNotFound:

@@ -9,7 +9,7 @@ Nothing is reserved, so nothing has to be given back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from groundwork.database import Database, Transaction
 from groundwork.errors import OverQuota
 from nova.db.api import instance_mappings, quotas
 from nova.db.api.instance_mappings import Usage
-from nova.quota.limits import Limits, is_over
+from nova.quota.limits import UNLIMITED, Limits, is_over
 
 T = TypeVar("T")
 
@@ -69,15 +69,19 @@ class Ledger:
         own = self._limits.of_user(tx, project_id, user_id)
         if own:
             usages.append((dict(own), instance_mappings.usage(tx, project_id, user_id)))
-        for count in range(demand.max_count, demand.min_count - 1, -1):
-            if not any(_exceeded(limit, usage, demand, count) for limit, usage in usages):
-                return count
-        limit, usage = next(
-            (limit, usage)
-            for limit, usage in usages
-            if _exceeded(limit, usage, demand, demand.min_count)
-        )
-        raise _refusal(limit, usage, demand)
+        for limit, usage in usages:
+            if _exceeded(limit, usage, demand, demand.min_count):
+                raise _refusal(limit, usage, demand)
+        return min([demand.max_count, *_rooms(usages, demand)])
+
+
+def _rooms(usages: Sequence[tuple[dict[str, int], Usage]], demand: Demand) -> Iterator[int]:
+    """How many servers each limit still lets in."""
+    for limits, usage in usages:
+        used = _used(usage)
+        for resource, each in _asked(demand, 1).items():
+            if each and limits.get(resource, UNLIMITED) != UNLIMITED:
+                yield (limits[resource] - used[resource]) // each
 
 
 def _asked(demand: Demand, count: int) -> dict[str, int]:
@@ -97,7 +101,7 @@ def _exceeded(limits: dict[str, int], usage: Usage, demand: Demand, count: int) 
     return [
         resource
         for resource, asked in _asked(demand, count).items()
-        if resource in limits and is_over(limits[resource], used[resource], asked)
+        if asked and is_over(limits.get(resource, UNLIMITED), used[resource], asked)
     ]
 
 

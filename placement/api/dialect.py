@@ -48,7 +48,7 @@ class PlacementDialect(Dialect):
         return errors.plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR, text, request)
 
     def bad_body(self, complaint: Complaint) -> Problem:
-        where = f" at {complaint.path}" if complaint.path else ""
+        where = f" at {complaint.place}" if complaint.path else ""
         return Invalid(f"JSON does not validate{where}: {complaint.message}")
 
     def read_json(self, request: webob.Request) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
-from prettytable import HRuleStyle, PrettyTable
+from prettytable import PrettyTable
 
 from groundwork import starting
 from groundwork.database import Database
@@ -102,11 +102,12 @@ def check(conf: cfg.ConfigOpts, database: Database, *, as_json: bool) -> int:
 
 
 def _table(findings: dict[str, Finding]) -> PrettyTable:
-    table = PrettyTable([_TITLE], hrules=HRuleStyle.ALL)
+    table = PrettyTable([_TITLE])
     table.align = "l"
     for name, found in findings.items():
         result = found.result.name.capitalize()
-        table.add_row([f"Check: {name}\nResult: {result}\nDetails: {found.details}"])
+        text = f"Check: {name}\nResult: {result}\nDetails: {found.details}"
+        table.add_row([text], divider=True)
     return table
 
 

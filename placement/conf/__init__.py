@@ -18,6 +18,8 @@ def new() -> cfg.ConfigOpts:
     """A configuration that knows all options of ours and of oslo.log, not yet read."""
     conf = cfg.ConfigOpts()
     log.register_options(conf)
+    # Standard output belongs to what commands answer; some WSGI servers have none at all.
+    conf.set_default("use_stderr", True)
     for group, options in for_sample_generator():
         conf.register_opts(options, group=group)
     # Headers that our clients and answers use have to be let through where cross-site calls are allowed at all.

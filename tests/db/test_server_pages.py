@@ -14,18 +14,44 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from groundwork.database import Database
-from nova.cells.servers import selects
+from groundwork.errors import Invalid
+from nova.cells.registry import CELL0_UUID, Registry
+from nova.cells.scatter import Scatter
+from nova.cells.servers import Servers, selects
+from nova.cells.target import Targets
+from nova.db.api import builds
+from nova.db.api.models import build_requests, cell_mappings, instance_mappings, request_specs
 from nova.db.cell import faults, server_pages, servers
 from nova.db.cell.models import instances, tags
 from nova.db.cell.server_pages import ServerQuery, Sort, States, TagFilter
 from nova.domain.flavor import Flavor
+from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 NEWEST_FIRST = (Sort("created_at", True),)
 
 TEXTS = st.sampled_from(
-    ["", " ", "a", "A", "a ", "a\t", "ab", "b", "B", "Z", "_", "-", "ä", "Ä", "é", "ß", "日本", "\U0001f600"]
+    [
+        "",
+        " ",
+        "a",
+        "A",
+        "a ",
+        "a\t",
+        "ab",
+        "b",
+        "B",
+        "Z",
+        "_",
+        "-",
+        "ä",
+        "Ä",
+        "é",
+        "ß",
+        "日本",
+        "\uffe0",
+    ]
 )
 TIMES = st.integers(0, 3).map(lambda n: MIDNIGHT + timedelta(microseconds=n % 2, seconds=n // 2))
 FLAVORS = [
@@ -162,7 +188,7 @@ def test_every_sort_key_pages_through_ties_and_nulls(
     cell_database: Database, is_descending: bool
 ) -> None:
     """All keys for certain, where the properties only probably meet them."""
-    texts = [None, None, "", "a", "A", "a ", "a\t", "Ä", "ä", "b", "\U0001f600"]
+    texts = [None, None, "", "a", "A", "a ", "a\t", "Ä", "ä", "b", "日本", "\uffe0"]
     found = []
     for number, text in enumerate([*texts, *texts]):
         found.append(
@@ -218,7 +244,7 @@ def queries(draw: st.DrawFn) -> ServerQuery:
     flags = st.dictionaries(
         st.sampled_from(["config_drive", "auto_disk_config"]), st.tuples(st.booleans()), max_size=1
     )
-    names = st.sampled_from([(), ("blue",), ("blue", "red"), ("green", "lost")])
+    names = st.sampled_from([(), ("blue",), ("blue", "red"), ("green", "lost"), ("BLUE",)])
     states = st.lists(
         st.builds(
             States,
@@ -284,3 +310,218 @@ def test_deleted_servers_come_when_asked_for(cell_database: Database) -> None:
     assert found(False) == {here.uuid}
     assert found(True) == {gone.uuid}
     assert found(None) == {gone.uuid, here.uuid}
+
+
+class Cloud:
+    """Two cells, cell0 and an API database, all on one engine; ``find`` and ``page`` of :class:`Servers` over them."""
+
+    def __init__(self, make_database: Callable[..., Database]) -> None:
+        self.api_database = make_database("api")
+        cells = {str(uuid.UUID(int=number)): make_database("cell") for number in range(1, 3)} | {
+            CELL0_UUID: make_database("cell")
+        }
+        with self.api_database.write() as tx:
+            for cell_uuid, database in cells.items():
+                tx.execute(
+                    sa.insert(cell_mappings).values(
+                        uuid=cell_uuid,
+                        name=cell_uuid[-1],
+                        transport_url="none:///",
+                        database_connection=database.url,
+                        created_at=MIDNIGHT,
+                    )
+                )
+        by_url = {database.url: database for database in cells.values()}
+        self.registry = Registry(self.api_database)
+        self.cells = self.registry.all()
+        self.databases = [by_url[cell.database_url] for cell in self.cells]
+        self.targets = Targets(
+            open_database=lambda url: by_url.get(url) or Database(url), open_bus=lambda url: None
+        )  # type: ignore[arg-type, return-value]
+        self.scatter = Scatter(self.targets, threads=4, deadline_s=60)
+        self.servers = Servers(
+            api_database=self.api_database,
+            registry=self.registry,
+            targets=self.targets,
+            scatter=self.scatter,
+        )
+
+    def store(self, places: Sequence[Sequence[Server]]) -> None:
+        """One list per cell, and those without a cell yet. Replaces what was there."""
+        *in_cells, waiting = places
+        for database, found in zip(self.databases, in_cells, strict=True):
+            store(database, found)
+        with self.api_database.write() as tx:
+            for table in (instance_mappings, request_specs, build_requests):
+                tx.execute(sa.delete(table))
+            if waiting:
+                builds.insert(tx, waiting, spec=SPEC, journal=JOURNAL)
+            for cell, found in zip(self.cells, in_cells, strict=True):
+                for server in found:
+                    tx.execute(
+                        sa.insert(instance_mappings).values(
+                            instance_uuid=server.uuid,
+                            cell_id=cell.id,
+                            project_id=server.project_id,
+                            user_id=server.user_id,
+                            vcpus=1,
+                            memory_mb=1,
+                            created_at=MIDNIGHT,
+                        )
+                    )
+
+    def pages(self, query: ServerQuery, project_id: str | None = None) -> list[str]:
+        def page(marker: Server | None) -> list[Server]:
+            found = self.servers.page(
+                query, project_id=project_id, marker=marker.uuid if marker else None
+            )
+            assert found.missing == ()
+            return [row.server for row in found.rows]
+
+        return read_pages(page, query.limit)
+
+
+SPEC = RequestSpec(project_id="p", user_id="u", flavor=FLAVORS[0])
+JOURNAL = {
+    "action": "create",
+    "request_id": "req-1",
+    "start_time": MIDNIGHT,
+    "state": "running",
+    "step": "schedule",
+    "place": "super",
+    "attempts": 0,
+    "cancel_requested": False,
+}
+
+
+@pytest.fixture
+def cloud(make_database: Callable[..., Database]) -> Any:
+    made = Cloud(make_database)
+    yield made
+    made.scatter.close()
+
+
+@settings(with_a_database, max_examples=20)
+@given(
+    table=st.lists(
+        st.tuples(st.fixed_dictionaries(FIELDS), TAGS, st.integers(0, 3)), min_size=1, max_size=12
+    ),
+    query=queries(),
+    sort=sorts,
+)
+def test_pages_over_cells_and_build_requests_equal_one_sorted_table(
+    cloud: Cloud,
+    table: list[tuple[dict[str, Any], list[str], int]],
+    query: ServerQuery,
+    sort: list[Sort],
+) -> None:
+    found = make_servers([(fields, names) for fields, names, _ in table])
+    places: list[list[Server]] = [[], [], [], []]
+    for server, (_, _, place) in zip(found, table, strict=True):
+        places[place].append(server)
+    cloud.store(places)
+    everything = ServerQuery(sort=tuple(sort), limit=query.limit)
+    assert cloud.pages(everything) == in_order(found, sort)
+    selected = [server for server in found if selects(query, server)]
+    assert cloud.pages(query) == in_order(selected, query.sort)
+
+
+def test_server_in_transit_is_listed_once(cloud: Cloud) -> None:
+    """Its build request is still there although its cell has it already; what differs between the two may matter."""
+    there = make_server(1, host="h", task_state=None)
+    waiting = replace(there, host=None, task_state="scheduling")
+    other = make_server(2)
+    cloud.store([[there], [other], [], []])
+    with cloud.api_database.write() as tx:
+        tx.execute(sa.delete(instance_mappings))
+        builds.insert(tx, [waiting], spec=SPEC, journal=JOURNAL)
+        tx.execute(sa.update(instance_mappings).values(cell_id=cloud.cells[0].id))
+    for key in ("created_at", "host", "task_state"):
+        sort = (Sort(key, False),)
+        page = cloud.servers.page(ServerQuery(sort=sort, limit=5), project_id=None)
+        assert sorted(row.server.uuid for row in page.rows) == sorted([there.uuid, other.uuid])
+
+
+def test_page_goes_on_after_a_server_that_was_deleted_meanwhile(cloud: Cloud) -> None:
+    found = [make_server(number) for number in range(4)]
+    cloud.store([found[:2], found[2:], [], []])
+    query = ServerQuery(sort=NEWEST_FIRST, limit=2)
+    first = [row.server for row in cloud.servers.page(query, project_id="p").rows]
+    for database in cloud.databases:
+        with database.write() as tx:
+            servers.mark_deleted(tx, first[-1].uuid, now=MIDNIGHT)
+    second = cloud.servers.page(query, project_id="p", marker=first[-1].uuid)
+    rest = [uuid for uuid in in_order(found, NEWEST_FIRST) if uuid not in {s.uuid for s in first}]
+    assert [row.server.uuid for row in second.rows] == rest
+
+
+def test_marker_of_nobody_or_of_a_stranger_is_refused(cloud: Cloud) -> None:
+    stranger = make_server(1, project_id="q")
+    cloud.store([[stranger], [], [], []])
+    query = ServerQuery(sort=NEWEST_FIRST, limit=2)
+    for marker in (stranger.uuid, str(uuid.uuid4()), "no uuid"):
+        with pytest.raises(Invalid, match="marker .* not found"):
+            cloud.servers.page(query, project_id="p", marker=marker)
+    assert cloud.servers.page(query, project_id=None, marker=stranger.uuid).rows == ()
+
+
+def test_cell_that_does_not_answer_is_named_and_the_others_are_shown(cloud: Cloud) -> None:
+    here, lost, waiting = (make_server(number) for number in range(3))
+    cloud.store([[here], [lost], [], [waiting]])
+    with cloud.api_database.write() as tx:
+        tx.execute(
+            sa.update(cell_mappings)
+            .where(cell_mappings.c.id == cloud.cells[1].id)
+            .values(database_connection="sqlite:////nowhere/lost.db")
+        )
+    cloud.registry.forget()
+    page = cloud.servers.page(ServerQuery(sort=NEWEST_FIRST, limit=5), project_id="p")
+    assert [cell.uuid for cell in page.missing] == [cloud.cells[1].uuid]
+    assert {row.server.uuid for row in page.rows} == {here.uuid, waiting.uuid}
+
+
+def test_pattern_that_a_database_cannot_use_is_refused_and_not_a_silent_cell(
+    cloud: Cloud, engine_name: str
+) -> None:
+    """What Python takes for a regular expression need not be one for every database."""
+    cloud.store([[make_server(1)], [], [], []])
+    # SQLite searches with Python's own; the API refuses what that cannot compile before it comes here.
+    pattern = {"sqlite": "(", "mysql": "(?a:x)", "postgresql": "(?P<name>x)"}[engine_name]
+    query = ServerQuery(sort=NEWEST_FIRST, limit=5, matches={"display_name": (pattern,)})
+    with pytest.raises(Invalid, match="regular expression"):
+        cloud.servers.page(query, project_id="p")
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+def test_only_cells_of_the_project_are_asked_when_so_configured(cloud: Cloud) -> None:
+    own = make_server(1)
+    cloud.store([[own], [make_server(2, project_id="q")], [], []])
+    asked: list[str] = []
+
+    def open_database(url: str) -> Database:
+        asked.append(url)
+        return Database(url)
+
+    targets = Targets(open_database=open_database, open_bus=lambda url: None)  # type: ignore[arg-type, return-value]
+    scatter = Scatter(targets, threads=2, deadline_s=60)
+    sparing = Servers(
+        api_database=cloud.api_database,
+        registry=cloud.registry,
+        targets=targets,
+        scatter=scatter,
+        only_cells_of_project=True,
+    )
+    query = ServerQuery(sort=NEWEST_FIRST, limit=5, equals={"project_id": ("p",)})
+    assert [row.server.uuid for row in sparing.page(query, project_id="p").rows] == [own.uuid]
+    assert asked == [cloud.cells[0].database_url]
+    scatter.close()
+    targets.close()
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+def test_page_of_no_rows_still_checks_its_marker(cloud: Cloud) -> None:
+    with pytest.raises(Invalid):
+        cloud.servers.page(
+            ServerQuery(sort=NEWEST_FIRST, limit=0), project_id="p", marker=str(uuid.uuid4())
+        )
+    assert cloud.servers.page(ServerQuery(sort=NEWEST_FIRST, limit=0), project_id="p").rows == ()

@@ -13,9 +13,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exc
 
 from groundwork.columns import UtcTime
 from groundwork.database import Transaction
+from groundwork.errors import Invalid
 from nova.db.cell import faults, servers
 from nova.db.cell.faults import Fault
 from nova.db.cell.models import instances, tags
@@ -92,14 +94,22 @@ class ServerRow:
 
 
 def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
-    """This cell's rows of the page, in order; at most ``query.limit``."""
+    """This cell's rows of the page, in order; at most ``query.limit``.
+
+    :raises Invalid: this database's regular expressions do not have something in the query's.
+    """
     statement = (
         sa.select(*servers.COLUMNS)
         .where(*_conditions(tx, query))
         .order_by(*_order(tx, query.sort))
         .limit(query.limit)
     )
-    rows = tx.execute(statement).all()
+    try:
+        rows = tx.execute(statement).all()
+    except db_exc.DBError as exc:
+        if query.matches and _is_about_pattern(exc):
+            raise Invalid("A regular expression in the filters cannot be used.") from exc
+        raise
     uuids = [row.uuid for row in rows]
     tags_of = servers.tags_of(tx, uuids)
     faults_of = faults.latest(
@@ -109,6 +119,20 @@ def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
         ServerRow(servers.to_server(row, tags_of.get(row.uuid, ())), faults_of.get(row.uuid))
         for row in rows
     ]
+
+
+def _is_about_pattern(exc: db_exc.DBError) -> bool:
+    told = str(getattr(exc.inner_exception, "orig", exc.inner_exception)).lower()
+    # PostgreSQL; MariaDB before and since 11; SQLite, whose function is ours.
+    return any(
+        words in told
+        for words in (
+            "invalid regular expression",
+            "regexp",
+            "regex error",
+            "user-defined function",
+        )
+    )
 
 
 def position(server: Server, sort: Sequence[Sort]) -> tuple[Any, ...]:
@@ -211,16 +235,9 @@ def _conditions(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bo
     if query.is_deleted is not None:
         conditions.append(table.c.deleted != 0 if query.is_deleted else table.c.deleted == 0)
     for name, values in query.equals.items():
-        column = table.c[name]
-        named = [value for value in values if value is not None]
-        options = [column.in_(named)] if named else []
-        if None in values:
-            options.append(column.is_(None))
-        conditions.append(sa.or_(*options))
+        conditions.append(_is_one_of(tx, table.c[name], values))
     for name, patterns in query.matches.items():
-        text: sa.ColumnElement[Any] = (
-            sa.cast(table.c[name], sa.String) if _is_time(name) else table.c[name]
-        )
+        text = _searchable(tx, table.c[name])
         conditions.append(sa.or_(*(text.regexp_match(pattern) for pattern in patterns)))
     if query.states is not None:
         conditions.append(sa.or_(sa.false(), *(_in_states(states) for states in query.states)))
@@ -231,11 +248,27 @@ def _conditions(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bo
         conditions.append(_changed() >= query.changes_since)
     if query.changes_before is not None:
         conditions.append(_changed() <= query.changes_before)
-    return [*conditions, *_tagged(query.tags), *_after(tx, query)]
+    return [*conditions, *_tagged(tx, query.tags), *_after(tx, query)]
 
 
-def _is_time(name: str) -> bool:
-    return isinstance(instances.c[name].type, UtcTime)
+def _is_one_of(
+    tx: Transaction, column: sa.ColumnElement[Any], values: Sequence[Any]
+) -> sa.ColumnElement[bool]:
+    named = [value for value in values if value is not None]
+    options: list[sa.ColumnElement[bool]] = [column.is_(None)] if None in values else []
+    if named:
+        options.append(column.in_(named))
+        if tx.dialect == "mysql" and isinstance(column.type, sa.String):
+            # The plain comparison uses an index, and may take "A" and "a " for "a".
+            options[-1] &= _comparable(tx, column).in_(named)
+    return sa.or_(sa.false(), *options)
+
+
+def _searchable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A column for regular expressions, which tell upper case from lower case on every engine."""
+    if isinstance(column.type, UtcTime):
+        return sa.cast(column, sa.String)
+    return sa.collate(column, "utf8mb4_bin") if tx.dialect == "mysql" else column
 
 
 def _changed() -> sa.ColumnElement[datetime]:
@@ -249,17 +282,19 @@ def _in_states(states: States) -> sa.ColumnElement[bool]:
     return sa.and_(condition, instances.c.task_state.in_(states.task_states))
 
 
-def _tagged(wanted: TagFilter) -> list[sa.ColumnElement[bool]]:
+def _tagged(tx: Transaction, wanted: TagFilter) -> list[sa.ColumnElement[bool]]:
     """``tags`` all, ``tags-any`` one, ``not-tags`` not all, ``not-tags-any`` none."""
-    conditions = [_has_tag([tag]) for tag in wanted.all_of]
+    conditions = [_has_tag(tx, [tag]) for tag in wanted.all_of]
     if wanted.any_of:
-        conditions.append(_has_tag(wanted.any_of))
+        conditions.append(_has_tag(tx, wanted.any_of))
     if wanted.not_all_of:
-        conditions.append(sa.not_(sa.and_(*(_has_tag([tag]) for tag in wanted.not_all_of))))
+        conditions.append(sa.not_(sa.and_(*(_has_tag(tx, [tag]) for tag in wanted.not_all_of))))
     if wanted.not_any_of:
-        conditions.append(sa.not_(_has_tag(wanted.not_any_of)))
+        conditions.append(sa.not_(_has_tag(tx, wanted.not_any_of)))
     return conditions
 
 
-def _has_tag(names: Sequence[str]) -> sa.ColumnElement[bool]:
-    return sa.exists().where(tags.c.resource_id == instances.c.uuid, tags.c.tag.in_(list(names)))
+def _has_tag(tx: Transaction, names: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        tags.c.resource_id == instances.c.uuid, _is_one_of(tx, tags.c.tag, names)
+    )

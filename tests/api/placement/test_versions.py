@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import email.utils
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from oslo_config import cfg
 
 from groundwork.database import Database
+from placement import conf as options
 from placement.api.app import make_application, make_operations
 from tests.api.placement.conftest import Client, error_of
 
@@ -194,9 +196,15 @@ def test_openapi_document_lists_every_path(
 
 
 def test_keystone_is_asked_by_default_and_not_for_the_root(
-    conf: cfg.ConfigOpts, database: Database
+    tmp_path: Path, database: Database
 ) -> None:
-    conf.set_override("auth_strategy", "keystone", group="api")
+    file = tmp_path / "keystone.conf"
+    file.write_text(
+        "[placement_database]\nconnection = sqlite://\n"
+        "[keystone_authtoken]\nwww_authenticate_uri = http://127.0.0.1:5000\n"
+    )
+    conf = options.new()
+    conf(["--config-file", str(file)], project="placement")
     guarded = Client(make_application(conf, database))
     assert guarded("GET", "/", token=None).status_int == 200
     assert guarded("GET", "/resource_providers", token=None).status_int == 401

@@ -10,7 +10,7 @@ Sections = Mapping[str, Mapping[str, object]]
 
 # A daemon is down after this many seconds of silence. Small, so that tests need not wait; but a process that the
 # scheduler of a busy machine left out for so long is taken for dead as well.
-SERVICE_DOWN_S = 6
+SERVICE_DOWN_S = 15
 # A daemon that died with a call in its hands is given up after this.
 RPC_TIMEOUT_S = 6
 
@@ -79,6 +79,7 @@ def _defaults(bus: str, host: str, state: Path) -> dict[str, object]:
         "report_interval": 1,
         "service_down_time": SERVICE_DOWN_S,
         "rpc_response_timeout": RPC_TIMEOUT_S,
+        "compute_resources_interval": 5,
     }
 
 

@@ -41,7 +41,7 @@ def uwsgi_service(module: str, *, port: int, processes: int, threads: int) -> li
         "processes": str(processes),
         "threads": str(threads),
         "buffer-size": "65535",
-        "worker-reload-mercy": "5",
+        "worker-reload-mercy": "2",
         # Tells clients that no connection is kept, instead of letting them find out on their next request.
         "add-header": "Connection: close",
     }

@@ -29,6 +29,7 @@ def ssh_text(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str
         ssh_text(ec.generate_private_key(ec.SECP256R1())),
         make_key(SSH, "u").public_key,
     ],
+    ids=["ed25519", "ecdsa", "rsa"],
 )
 @pytest.mark.parametrize("comment", ["", " me@there", "\n", " two words \n"])
 def test_fingerprint_depends_on_the_key_alone(text: str, comment: str) -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from nova.cells.merge import Key, merge
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
-TEXTS = st.sampled_from(["", "a", "A", "a ", "b", "B", "Z", "ä", "Ä", "é", "ß", "日本", "\U0001f600", "_"])
+TEXTS = st.sampled_from(
+    ["", "a", "A", "a ", "b", "B", "Z", "ä", "Ä", "é", "ß", "日本", "\U0001f600", "_"]
+)
 COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "name": st.none() | TEXTS,
     "time": st.none() | st.integers(0, 3).map(lambda s: MIDNIGHT + timedelta(microseconds=s)),
@@ -32,9 +34,7 @@ class Row:
 
 
 Sort = Sequence[tuple[str, bool]]
-sorts = st.lists(
-    st.tuples(st.sampled_from([*COLUMNS]), st.booleans()), min_size=1, max_size=3
-)
+sorts = st.lists(st.tuples(st.sampled_from([*COLUMNS]), st.booleans()), min_size=1, max_size=3)
 
 
 @st.composite
@@ -103,7 +103,9 @@ def test_server_in_transit_is_shown_once(
 ) -> None:
     """A build request whose server is in its cell already stands in two pages."""
     everything = [row for rows in cells for row in rows]
-    in_transit = data.draw(st.lists(st.sampled_from(everything), unique_by=id)) if everything else []
+    in_transit = (
+        data.draw(st.lists(st.sampled_from(everything), unique_by=id)) if everything else []
+    )
     read = [row for page in pages([*cells, in_transit], sort, limit) for row in page]
     assert [row.uuid for row in read] == [row.uuid for row in in_order(everything, sort)]
 
@@ -122,7 +124,9 @@ def test_merge_reads_no_more_than_it_is_asked_for() -> None:
 
 
 @given(st.none() | st.integers(), st.none() | st.integers())
-def test_descending_key_is_the_ascending_one_turned_round(left: int | None, right: int | None) -> None:
+def test_descending_key_is_the_ascending_one_turned_round(
+    left: int | None, right: int | None
+) -> None:
     up = Key(left, is_descending=False) < Key(right, is_descending=False)
     down = Key(right, is_descending=True) < Key(left, is_descending=True)
     assert up == down

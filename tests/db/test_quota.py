@@ -1,0 +1,222 @@
+"""The quota ledger on real databases: parallel requests never get more than the limits, and leave nothing over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from groundwork import columns
+from groundwork.context import RequestContext
+from groundwork.database import Database
+from groundwork.errors import OverQuota
+from nova.db.api import instance_mappings
+from nova.db.api.models import (
+    build_requests,
+    quota_classes,
+    quota_locks,
+    quotas,
+    request_specs,
+)
+from nova.db.api.models import instance_mappings as mappings
+from nova.domain.flavor import Flavor
+from nova.domain.request_spec import RequestSpec
+from nova.domain.server import Server
+from nova.lifecycle.accept import CreateRequest, Intake
+from nova.quota.ledger import Ledger
+from nova.quota.limits import UNLIMITED, DefaultLimits, Limits
+
+FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=2, memory_mb=512, root_gb=1)
+ALL = (mappings, request_specs, build_requests)
+
+
+class Bus:
+    """Counts the hints that were sent after commits."""
+
+    def __init__(self) -> None:
+        self.hinted: list[int] = []
+
+    def cast(self, _context: RequestContext, _address: Any, message: Any) -> None:
+        self.hinted.extend(message.operation_ids)
+
+
+class Desk:
+    """Where create requests are accepted."""
+
+    def __init__(self, database: Database, **defaults: int) -> None:
+        self.database = database
+        self.bus = Bus()
+        limits = {"instances": UNLIMITED, "cores": UNLIMITED, "ram": UNLIMITED, **defaults}
+        self._intake = Intake(
+            api_database=database,
+            ledger=Ledger(database, Limits(database, DefaultLimits(**limits))),
+            api_bus=self.bus,  # type: ignore[arg-type]
+        )
+
+    def accept(
+        self, *, user: str = "u", project: str = "p", low: int = 1, high: int | None = None
+    ) -> Sequence[Server]:
+        template = Server(
+            uuid="",
+            project_id=project,
+            user_id=user,
+            display_name="one",
+            flavor=FLAVOR,
+            vm_state="building",
+            created_at=columns.now() - timedelta(seconds=1),
+            reservation_id="r-1",
+        )
+        request = CreateRequest(
+            template=template,
+            spec=RequestSpec(project_id=project, user_id=user, flavor=FLAVOR),
+            min_count=low,
+            max_count=high or low,
+        )
+        context = RequestContext(user_id=user, project_id=project, overwrite=False)
+        return self._intake.accept(context, request)
+
+    def accept_all(self, requests: Sequence[dict[str, Any]]) -> tuple[list[Server], list[str]]:
+        """All at once from 32 threads: the servers that were promised, the refusals."""
+
+        def one(request: dict[str, Any]) -> Sequence[Server] | str:
+            try:
+                return self.accept(**request)
+            except OverQuota as refusal:
+                return refusal.text
+
+        with ThreadPoolExecutor(max_workers=32) as threads:
+            answers = list(threads.map(one, requests))
+        promised = [
+            server for answer in answers if not isinstance(answer, str) for server in answer
+        ]
+        return promised, [answer for answer in answers if isinstance(answer, str)]
+
+    def rows(self, table: sa.Table) -> list[str]:
+        with self.database.read() as tx:
+            return list(tx.execute(sa.select(table.c.instance_uuid)).scalars())
+
+    def assert_holds_exactly(self, promised: Sequence[Server]) -> None:
+        """Rows, hints and the sum are those of the promised servers and of no other."""
+        uuids = sorted(server.uuid for server in promised)
+        for table in ALL:
+            assert sorted(self.rows(table)) == uuids, table.name
+        assert len(self.bus.hinted) == len(set(self.bus.hinted)) == len(uuids)
+        by_project: dict[str, int] = {}
+        for server in promised:
+            by_project[server.project_id] = by_project.get(server.project_id, 0) + 1
+        with self.database.read() as tx:
+            for project, count in by_project.items():
+                usage = instance_mappings.usage(tx, project)
+                assert (usage.instances, usage.cores, usage.ram_mb) == (
+                    count,
+                    2 * count,
+                    512 * count,
+                )
+
+    def set_limit(self, resource: str, limit: int, *, user: str = "", project: str = "p") -> None:
+        with self.database.write() as tx:
+            tx.execute(
+                sa.insert(quotas).values(
+                    project_id=project, user_id=user, resource=resource, hard_limit=limit
+                )
+            )
+
+
+@pytest.fixture
+def desk(api_database: Database) -> Callable[..., Desk]:
+    return lambda **defaults: Desk(api_database, **defaults)
+
+
+def test_200_parallel_creates_at_limit_10_end_with_exactly_10(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=10)
+    promised, refusals = found.accept_all([{}] * 200)
+    assert len(promised) == 10
+    assert set(refusals) == {
+        "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"
+    }
+    found.assert_holds_exactly(promised)
+
+
+def test_projects_do_not_take_each_others_room(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=5)
+    promised, refusals = found.accept_all([{"project": f"p{n % 4}"} for n in range(60)])
+    counts = [sum(server.project_id == f"p{n}" for server in promised) for n in range(4)]
+    assert counts == [5, 5, 5, 5]
+    assert len(refusals) == 40
+    found.assert_holds_exactly(promised)
+
+
+def test_parallel_creates_of_several_servers_never_overshoot(desk: Callable[..., Desk]) -> None:
+    found = desk(cores=20)
+    promised, _ = found.accept_all([{"low": 1, "high": 3}] * 40)
+    assert len(promised) == 10
+    found.assert_holds_exactly(promised)
+
+
+def test_limits_of_users_hold_inside_that_of_the_project(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=10)
+    found.set_limit("instances", 3, user="small")
+    promised, refusals = found.accept_all(
+        [{"user": "small" if n % 2 else "large"} for n in range(60)]
+    )
+    users = [server.user_id for server in promised]
+    assert len(users) == 10
+    assert users.count("small") <= 3
+    assert all("already used" in text for text in refusals)
+    found.assert_holds_exactly(promised)
+
+
+def test_user_at_their_limit_is_refused_with_their_numbers(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=10)
+    found.set_limit("instances", 1, user="small")
+    found.accept(user="small")
+    with pytest.raises(OverQuota) as refusal:
+        found.accept(user="small")
+    assert refusal.value.text == (
+        "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"
+    )
+    assert len(found.accept(user="large", low=9)) == 9
+
+
+def test_without_limits_everything_is_accepted(desk: Callable[..., Desk]) -> None:
+    found = desk()
+    promised, refusals = found.accept_all([{"high": 2}] * 40)
+    assert (len(promised), refusals) == (80, [])
+    found.assert_holds_exactly(promised)
+
+
+def test_limit_of_the_project_wins_over_the_class_and_the_class_over_the_default(
+    desk: Callable[..., Desk],
+) -> None:
+    found = desk(instances=1)
+    with found.database.write() as tx:
+        tx.execute(
+            sa.insert(quota_classes).values(
+                class_name="default", resource="instances", hard_limit=2
+            )
+        )
+    assert len(found.accept(high=9)) == 2
+    found.set_limit("instances", 3)
+    assert len(found.accept(high=9)) == 1
+    assert len(found.accept(project="other", high=9)) == 2
+
+
+def test_server_on_its_way_out_makes_room(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=1)
+    [server] = found.accept()
+    with found.database.write() as tx:
+        instance_mappings.queue_for_delete(tx, [server.uuid])
+    assert len(found.accept()) == 1
+
+
+def test_refused_request_leaves_only_the_lock_row(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=0)
+    with pytest.raises(OverQuota):
+        found.accept()
+    assert [found.rows(table) for table in ALL] == [[], [], []]
+    with found.database.read() as tx:
+        assert tx.execute(sa.select(quota_locks.c.holder)).scalars().all() == ["p"]
