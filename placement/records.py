@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from placement.grammar import AggregatesAsked, TraitsAsked
 
 # What an amount can be at most: the width of the columns, and of max_unit, beyond which nothing fits.
 LARGEST_AMOUNT = 2147483647
@@ -96,3 +98,32 @@ class Claim:
     owner_is_placeholder: bool = False
     check_generation: bool = False
     expected_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose usage is asked for: a project, or one user in it."""
+
+    project_id: str
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderQuery:
+    """Conditions on the provider itself; those left out do not count."""
+
+    name: str | None = None
+    uuid: str | None = None
+    in_tree: str | None = None
+    member_of: AggregatesAsked = field(default_factory=AggregatesAsked)
+    required: TraitsAsked = field(default_factory=TraitsAsked)
+    resources: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraitQuery:
+    """Conditions on traits; None does not count. ``associated``: carried by some provider, or by none."""
+
+    names: frozenset[str] | None = None
+    prefix: str | None = None
+    associated: bool | None = None

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -33,6 +34,12 @@ SCHEMAS = {
 }
 
 MakeDatabase = Callable[..., Database]
+
+# How fast examples are made says something about the machine only, and several suites may share it.
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared machine")
 
 
 def missing(what: str) -> None:

@@ -204,9 +204,10 @@ def selects(query: ServerQuery, server: Server) -> bool:
         for states in query.states
     ):
         return False
-    if query.changes_since is not None and server.created_at < query.changes_since:
+    changed_at = server.updated_at or server.created_at
+    if query.changes_since is not None and changed_at < query.changes_since:
         return False
-    if query.changes_before is not None and server.created_at > query.changes_before:
+    if query.changes_before is not None and changed_at > query.changes_before:
         return False
     has, tags = set(server.tags), query.tags
     return (

@@ -8,9 +8,8 @@ from datetime import datetime
 
 from groundwork.database import Database
 from placement.db.queries import allocations, consumers, providers, usages
-from placement.db.queries.usages import Owner
 from placement.inventory.guarding import no_provider
-from placement.records import Consumer
+from placement.records import Consumer, Owner
 
 ALL_TYPES = "all"
 UNKNOWN_TYPE = "unknown"

@@ -27,12 +27,12 @@ from placement.api.traits import ProviderTraitOperations, TraitOperations
 from placement.api.usages import UsageOperations
 from placement.candidates.search import Order
 from placement.candidates.snapshot import Snapshots
-from placement.db.queries.usages import Owner
 from placement.inventory.aggregates import Aggregates
 from placement.inventory.inventories import Inventories
 from placement.inventory.providers import Providers
 from placement.inventory.resource_classes import ResourceClasses
 from placement.inventory.traits import Traits
+from placement.records import Owner
 
 
 def make_operations(

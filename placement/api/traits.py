@@ -11,8 +11,8 @@ from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
 from placement.api import shapes
 from placement.api.answers import cache_headers, location, shown, written
-from placement.inventory.traits import Carried, TraitQuery, Traits
-from placement.records import Named
+from placement.inventory.traits import Carried, Traits
+from placement.records import Named, TraitQuery
 
 _CUSTOM = re.compile(shapes.CUSTOM_NAME)
 _NAMES = {"type": "array", "items": shapes.TRAIT, "uniqueItems": True}

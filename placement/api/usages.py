@@ -8,7 +8,7 @@ from placement.allocations.reading import ALL_TYPES, UNKNOWN_TYPE, Holdings
 from placement.api import shapes
 from placement.api.answers import shown
 from placement.api.microversion import since
-from placement.db.queries.usages import Owner
+from placement.records import Owner
 
 _POLICY = "placement:usages"
 _ID = {"type": "string", "minLength": 1, "maxLength": 255}

@@ -1,6 +1,6 @@
 """What there is: all providers with what they have and how full they are, as plain values.
 
-Loaded anew for each request, in six statements whatever the number of providers. Statements run one after the other
+Loaded anew for each request, in seven statements whatever the number of providers. Statements run one after the other
 while others write, so rows of a provider that came or went in between are left out.
 """
 
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid
 from placement.db import models
-from placement.db.queries import aggregates, allocations, inventories, named, traits
+from placement.db.queries import aggregates, allocations, inventories, named, providers, traits
 from placement.records import Inventory
 
 SHARING = "MISC_SHARES_VIA_AGGREGATE"
@@ -106,8 +104,7 @@ def _require(missing: set[str], kind: str) -> None:
 
 
 def _load(tx: Transaction, trait_names: Mapping[int, str]) -> World:
-    own = models.resource_providers.c
-    rows = tx.execute(sa.select(own.id, own.uuid, own.parent_provider_id).order_by(own.id)).all()
+    everybody = providers.everybody(tx)
     used = allocations.used_everywhere(tx)
     stocks: dict[int, dict[str, Stock]] = {}
     for stock in inventories.everything(tx):
@@ -124,14 +121,14 @@ def _load(tx: Transaction, trait_names: Mapping[int, str]) -> World:
         memberships.setdefault(provider_id, set()).add(aggregate_uuid)
     facts = [
         Fact(
-            row.id,
-            row.uuid,
-            row.parent_provider_id,
-            stocks.get(row.id, {}),
-            frozenset(carried.get(row.id, ())),
-            frozenset(memberships.get(row.id, ())),
+            provider_id,
+            uuid,
+            parent_id,
+            stocks.get(provider_id, {}),
+            frozenset(carried.get(provider_id, ())),
+            frozenset(memberships.get(provider_id, ())),
         )
-        for row in rows
+        for provider_id, uuid, parent_id in everybody
     ]
     return build_world(facts)
 

@@ -11,10 +11,9 @@ from groundwork.database import Database, Transaction
 from groundwork.errors import Conflict, Invalid
 from placement import codes
 from placement.db.queries import allocations, changes, provider_filters, providers
-from placement.db.queries.provider_filters import ProviderQuery
 from placement.inventory import trees
 from placement.inventory.guarding import hold, no_provider
-from placement.records import Provider
+from placement.records import Provider, ProviderQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
 from groundwork.database import Database, Transaction
@@ -14,18 +13,9 @@ from placement import codes
 from placement.db import models
 from placement.db.queries import named, provider_filters, providers, traits
 from placement.inventory.guarding import changed, hold, no_provider, require_generation
-from placement.records import Named
+from placement.records import Named, TraitQuery
 
 CUSTOM_PREFIX = "CUSTOM_"
-
-
-@dataclass(frozen=True, slots=True)
-class TraitQuery:
-    """Conditions on traits; None does not count. ``associated``: carried by some provider, or by none."""
-
-    names: frozenset[str] | None = None
-    prefix: str | None = None
-    associated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +34,8 @@ class Traits:
 
     def search(self, wanted: TraitQuery) -> tuple[Named, ...]:
         """The traits that meet all conditions, oldest first."""
-        conditions: list[sa.ColumnElement[bool]] = []
-        if wanted.names is not None:
-            conditions.append(models.traits.c.name.in_(sorted(wanted.names)))
-        if wanted.prefix is not None:
-            conditions.append(models.traits.c.name.startswith(wanted.prefix, autoescape=True))
-        if wanted.associated is not None:
-            conditions.append(traits.carried() if wanted.associated else ~traits.carried())
         with self._database.read() as tx:
-            return named.list_named(tx, models.traits, *conditions)
+            return traits.search(tx, wanted)
 
     def show(self, name: str) -> Named:
         """One trait. :raises NotFound: there is none with this name."""

@@ -62,7 +62,9 @@ def _run(plan: Plan, progress: Progress) -> int:
     try:
         state = _prepare(plan, progress)
         rest = _start(plan, services, progress, state)
-        if not plan.only_neighbours:
+        if plan.only_neighbours:
+            _wait_for_glance(plan, services, progress, rest)
+        else:
             _boot(plan, services, progress, rest)
         report(plan, services, progress)
         if not plan.once:
@@ -124,9 +126,6 @@ def _start(plan: Plan, services: Services, progress: Progress, state: State) -> 
     rest = Rest(token)
     if not plan.only_neighbours:
         _wait_for_nova(plan, services, progress, rest)
-    services.wait_for("Glance starts", lambda: readiness.answers(plan.image_url))
-    seed_image(plan, rest)
-    progress.done(f"Glance answers at {plan.image_url}, and has the image")
     return rest
 
 
@@ -140,14 +139,24 @@ def _wait_for_nova(plan: Plan, services: Services, progress: Progress, rest: Res
     seed_flavors(plan, rest)
 
 
+def _wait_for_glance(plan: Plan, services: Services, progress: Progress, rest: Rest) -> None:
+    services.wait_for("Glance starts", lambda: readiness.answers(plan.image_url))
+    seed_image(plan, rest)
+    progress.done(f"Glance answers at {plan.image_url}, and has the image")
+
+
 def _boot(plan: Plan, services: Services, progress: Progress, rest: Rest) -> None:
     present = set(servers.view_servers(plan, rest))
-    asked = servers.boot_missing(plan, services, progress, present)
+    missing = servers.missing_cells(plan, present)
+    # Servers that were kept need no image; the list does, because the client names their images.
+    if missing:
+        _wait_for_glance(plan, services, progress, rest)
+        servers.boot(plan, services, progress, missing)
     servers.wait_until_active(plan, services, rest)
-    kept = plan.cells - asked
-    progress.done(
-        f"{plan.cells} servers are ACTIVE in {plan.cells} cells ({asked} new, {kept} kept)"
-    )
+    new, kept = len(missing), plan.cells - len(missing)
+    progress.done(f"{plan.cells} servers are ACTIVE in {plan.cells} cells ({new} new, {kept} kept)")
+    if not missing:
+        _wait_for_glance(plan, services, progress, rest)
     servers.show_list(plan, services, progress)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,17 @@ def _view(server: dict[str, Any]) -> ServerView:
     )
 
 
-def boot_missing(plan: Plan, services: Services, progress: Progress, present: set[str]) -> int:
-    """Boot a server into each cell that has none; tells how many were asked for.
+def missing_cells(plan: Plan, present: set[str]) -> tuple[str, ...]:
+    """The cells whose server is not among the names that are ``present``."""
+    return tuple(cell for cell in plan.cell_names() if name_in(cell) not in present)
+
+
+def boot(plan: Plan, services: Services, progress: Progress, cells: Sequence[str]) -> None:
+    """Boot a server into each of these cells, several at a time.
 
     :raises Failure: the client refused, with the last line it said.
     """
-    waiting = [cell for cell in plan.cell_names() if name_in(cell) not in present]
-    count = len(waiting)
+    waiting = list(cells)
     clients: dict[str, subprocess.Popen[bytes]] = {}
     deadline = time.monotonic() + CLIENT_TIMEOUT_S
     try:
@@ -92,7 +97,6 @@ def boot_missing(plan: Plan, services: Services, progress: Progress, present: se
             time.sleep(0.05)
     finally:
         stop(list(clients.values()), patience_s=1.0)
-    return count
 
 
 def wait_until_active(plan: Plan, services: Services, rest: Rest) -> dict[str, ServerView]:

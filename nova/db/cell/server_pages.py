@@ -106,7 +106,7 @@ def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
     )
     try:
         rows = tx.execute(statement).all()
-    except db_exc.DBError as exc:
+    except (db_exc.DBError, sa.exc.DBAPIError) as exc:
         if query.matches and _is_about_pattern(exc):
             raise Invalid("A regular expression in the filters cannot be used.") from exc
         raise
@@ -121,8 +121,9 @@ def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
     ]
 
 
-def _is_about_pattern(exc: db_exc.DBError) -> bool:
-    told = str(getattr(exc.inner_exception, "orig", exc.inner_exception)).lower()
+def _is_about_pattern(exc: db_exc.DBError | sa.exc.DBAPIError) -> bool:
+    refused = exc.inner_exception if isinstance(exc, db_exc.DBError) else exc
+    told = str(getattr(refused, "orig", refused)).lower()
     # PostgreSQL; MariaDB before and since 11; SQLite, whose function is ours.
     return any(
         words in told

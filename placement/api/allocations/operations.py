@@ -12,8 +12,8 @@ from placement.api.allocations import schemas
 from placement.api.allocations.views import parse_claim, parse_uuid, show_consumer, show_provider
 from placement.api.answers import shown
 from placement.api.inventories.views import parse_inventory
-from placement.db.queries.usages import Owner
 from placement.inventory.inventories import Offer
+from placement.records import Owner
 from placement.uuids import canonical
 
 _CONSUMER = "/allocations/{consumer_uuid}"

@@ -9,8 +9,7 @@ from groundwork.errors import Invalid
 from groundwork.operations import Call
 from placement.allocations.reading import UNKNOWN_TYPE, ConsumerView, ProviderView
 from placement.api.microversion import since
-from placement.db.queries.usages import Owner
-from placement.records import Claim
+from placement.records import Claim, Owner
 from placement.uuids import canonical
 
 

@@ -8,10 +8,9 @@ from placement.api.answers import location, shown, written
 from placement.api.microversion import since
 from placement.api.providers import schemas
 from placement.api.providers.views import show_provider
-from placement.db.queries.provider_filters import ProviderQuery
 from placement.grammar import parse_aggregates, parse_resources, parse_traits
 from placement.inventory.providers import ProviderChange, Providers
-from placement.records import Provider
+from placement.records import Provider, ProviderQuery
 from placement.uuids import canonical, fresh
 
 _POLICY = "placement:resource_providers:"

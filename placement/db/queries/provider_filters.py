@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -20,22 +19,10 @@ from placement.db.models import (
 )
 from placement.db.queries import named, providers
 from placement.grammar import AggregatesAsked, TraitsAsked
-from placement.records import LARGEST_AMOUNT, Provider
+from placement.records import LARGEST_AMOUNT, Provider, ProviderQuery
 
 Condition = sa.ColumnElement[bool]
 _OWN = resource_providers.c
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderQuery:
-    """Conditions on the provider itself; those left out do not count."""
-
-    name: str | None = None
-    uuid: str | None = None
-    in_tree: str | None = None
-    member_of: AggregatesAsked = field(default_factory=AggregatesAsked)
-    required: TraitsAsked = field(default_factory=TraitsAsked)
-    resources: Mapping[str, int] = field(default_factory=dict)
 
 
 def search(tx: Transaction, wanted: ProviderQuery) -> tuple[Provider, ...]:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from placement.db.models import provider_traits, traits
-from placement.records import Named
+from placement.db.queries.named import list_named
+from placement.records import Named, TraitQuery
 
 
 def of_provider(tx: Transaction, provider_id: int) -> tuple[Named, ...]:
@@ -41,9 +42,17 @@ def is_carried(tx: Transaction, trait_id: int) -> bool:
     return tx.execute(carriers.limit(1)).first() is not None
 
 
-def carried() -> sa.ColumnElement[bool]:
-    """The condition that some provider carries the trait."""
-    return sa.exists().where(provider_traits.c.trait_id == traits.c.id)
+def search(tx: Transaction, wanted: TraitQuery) -> tuple[Named, ...]:
+    """The traits that meet all conditions, by id."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.names is not None:
+        conditions.append(traits.c.name.in_(sorted(wanted.names)))
+    if wanted.prefix is not None:
+        conditions.append(traits.c.name.startswith(wanted.prefix, autoescape=True))
+    if wanted.associated is not None:
+        carried = sa.exists().where(provider_traits.c.trait_id == traits.c.id)
+        conditions.append(carried if wanted.associated else ~carried)
+    return list_named(tx, traits, *conditions)
 
 
 def everything(tx: Transaction) -> tuple[tuple[int, int], ...]:

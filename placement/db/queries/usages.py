@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from placement.db.models import allocations, consumers, resource_classes
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose usage is asked for: a project, or one user in it."""
-
-    project_id: str
-    user_id: str | None = None
+from placement.records import Owner
 
 
 def by_class(tx: Transaction, owner: Owner, *conditions: sa.ColumnElement[bool]) -> dict[str, int]:

@@ -14,8 +14,8 @@ from groundwork.errors import Conflict, Invalid
 from placement.db import models
 from placement.inventory import standard
 from placement.inventory.resource_classes import ResourceClasses
-from placement.inventory.traits import TraitQuery, Traits
-from placement.records import Inventory
+from placement.inventory.traits import Traits
+from placement.records import Inventory, TraitQuery
 from tests.db.placement.conftest import Rooms
 from tests.db.placement.test_claims import race
 

@@ -10,12 +10,10 @@ from groundwork.errors import Invalid
 from placement.candidates.request import CandidateRequest, Group
 from placement.candidates.search import Order, search
 from placement.candidates.snapshot import Snapshots
-from placement.db.queries.provider_filters import ProviderQuery
-from placement.db.queries.usages import Owner
 from placement.grammar import AggregatesAsked, TraitsAsked
 from placement.inventory.aggregates import Aggregates
 from placement.inventory.traits import Traits
-from placement.records import Claim, Inventory
+from placement.records import Claim, Inventory, Owner, ProviderQuery
 from tests.db.placement.conftest import Rooms
 
 

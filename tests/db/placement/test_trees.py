@@ -6,8 +6,8 @@ import pytest
 
 from groundwork.errors import Conflict, Invalid, NotFound
 from placement import codes
-from placement.db.queries.provider_filters import ProviderQuery
 from placement.inventory.providers import ProviderChange
+from placement.records import ProviderQuery
 from tests.db.placement.conftest import Rooms
 from tests.db.placement.test_claims import race
 

@@ -49,7 +49,7 @@ def above_cells(
         "database": {"connection": cell0_database},
         "placement": _service(urls.placement),
         "glance": _service(urls.glance),
-        "quota": {"instances": 1000, "cores": 1000, "ram": -1},
+        "quota": {"instances": -1, "cores": -1, "ram": -1},
     }
 
 

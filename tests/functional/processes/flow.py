@@ -16,7 +16,7 @@ def run_flow(plane: Plane, *, count: int, page: int) -> None:
     assert {server["status"] for server in servers} == {"ACTIVE"}
     hosts = {server[_HOST] for server in servers}
     assert all(hosts & set(of_cell) for of_cell in CELLS.values()), "a cell got no server"
-    assert_sound(compute, plane.placement, plane.folder / "state")
+    assert_sound(compute, plane.placement, plane.state)
 
     paged = [server["id"] for server in compute.servers(limit=page)]
     assert sorted(paged) == sorted(uuids)
@@ -26,4 +26,4 @@ def run_flow(plane: Plane, *, count: int, page: int) -> None:
 
     delete_all(compute)
     assert plane.placement.allocations() == {}
-    assert_sound(compute, plane.placement, plane.folder / "state")
+    assert_sound(compute, plane.placement, plane.state)

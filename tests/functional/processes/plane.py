@@ -51,6 +51,8 @@ class Plane:
         self, folder: Path, *, databases: type[Databases], spawn_delay_s: float = 0.2
     ) -> None:
         self.folder = folder
+        #: Where the hosts keep their guests.
+        self.state = folder / "state"
         self.databases = databases(OWNERS.items())
         self.vhosts = Vhosts(["api", *CELLS])
         #: Seconds by phase of the start.
@@ -150,27 +152,26 @@ class Plane:
     def _write_configs(self) -> None:
         urls = configs.Urls(placement=self.url("placement"), glance=self.url("glance"))
         database, bus = self.databases.url, self.vhosts.url
-        state = self.folder / "state"
         configs.write(self.config_of("placement"), configs.placement(database("placement")))
         above = configs.above_cells(
             api_database=database("api"),
             cell0_database=database("cell0"),
             bus=bus("api"),
-            state=state,
+            state=self.state,
             urls=urls,
         )
         configs.write(self.config_of("nova-api"), above)
         for cell, hosts in CELLS.items():
             name = f"{cell}-conductor"
             conductor = configs.cell_conductor(
-                database=database(cell), bus=bus(cell), host=name, state=state, urls=urls
+                database=database(cell), bus=bus(cell), host=name, state=self.state, urls=urls
             )
             configs.write(self.config_of(name), conductor)
             for host in hosts:
                 compute = configs.compute(
                     bus=bus(cell),
                     host=host,
-                    state=state,
+                    state=self.state,
                     urls=urls,
                     spawn_delay_s=self._spawn_delay_s,
                 )

@@ -50,10 +50,15 @@ class Compute(Rest):
     def __init__(self, url: str) -> None:
         super().__init__(url, _COMPUTE)
 
-    def make_flavor(self, flavorid: str, **more: Any) -> None:
-        """A flavor of 1 VCPU, 64 MiB and 1 GiB, but for what is said otherwise."""
-        flavor = {"id": flavorid, "name": flavorid, "vcpus": 1, "ram": 64, "disk": 1, **more}
+    def make_flavor(
+        self, flavorid: str, *, vcpus: int = 1, extra_specs: Mapping[str, str] | None = None
+    ) -> None:
+        """A flavor with 64 MiB and 1 GiB."""
+        flavor = {"id": flavorid, "name": flavorid, "vcpus": vcpus, "ram": 64, "disk": 1}
         _checked(self.ask("POST", "/v2.1/flavors", json={"flavor": flavor}))
+        if extra_specs:
+            path = f"/v2.1/flavors/{flavorid}/os-extra_specs"
+            _checked(self.ask("POST", path, json={"extra_specs": extra_specs}))
 
     def create(self, name: str, *, flavor: str = "tiny", **more: Any) -> str:
         """Ask for servers; the uuid of the (first) one. :raises requests.RequestException: nobody knows."""

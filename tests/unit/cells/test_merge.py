@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova.cells.merge import Key, merge
@@ -88,6 +88,7 @@ def pages(cells: list[list[Row]], sort: Sort, limit: int) -> Iterator[list[Row]]
         marker = page[-1]
 
 
+@settings(deadline=None)
 @given(cells=cells(), sort=sorts, limit=st.integers(1, 12))
 def test_pages_over_cells_equal_one_sorted_table(
     cells: list[list[Row]], sort: Sort, limit: int
@@ -97,6 +98,7 @@ def test_pages_over_cells_equal_one_sorted_table(
     assert [row.uuid for row in read] == [row.uuid for row in in_order(everything, sort)]
 
 
+@settings(deadline=None)
 @given(cells=cells(), sort=sorts, limit=st.integers(1, 12), data=st.data())
 def test_server_in_transit_is_shown_once(
     cells: list[list[Row]], sort: Sort, limit: int, data: st.DataObject
@@ -123,6 +125,7 @@ def test_merge_reads_no_more_than_it_is_asked_for() -> None:
     assert [row.uuid for row in itertools.islice(merged, 3)] == ["0000", "0001", "0002"]
 
 
+@settings(deadline=None)
 @given(st.none() | st.integers(), st.none() | st.integers())
 def test_descending_key_is_the_ascending_one_turned_round(
     left: int | None, right: int | None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundwork.errors import OverQuota
@@ -72,6 +72,7 @@ def fits(count: int, demand: Demand, limits: Mapping[str, int], used: Usage) -> 
     )
 
 
+@settings(deadline=None)
 @given(
     demand=demands,
     project=limit_sets,
