@@ -53,8 +53,15 @@ def head(folder: Path) -> str:
     return revision
 
 
+def known(folder: Path) -> frozenset[str]:
+    """Every revision that this code knows."""
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    return frozenset(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+
+
 def require_current(database: Database, folder: Path, *, name: str, cure: str) -> None:
-    """Refuse to go on with a database whose schema is not the one this code knows.
+    """Refuse to go on with a database whose schema is older than the one this code needs.
 
     :raises Unavailable: one sentence that names the database and the command that cures it.
     """
@@ -63,6 +70,10 @@ def require_current(database: Database, folder: Path, *, name: str, cure: str) -
     except sa.exc.DatabaseError as exc:
         raise Unavailable(f"The {name} database cannot be read: {exc.__class__.__name__}.") from exc
     expected = head(folder)
+    if found is not None and found not in known(folder):
+        # A newer release has been here: during an upgrade this one runs beside it, and its schema only grew.
+        LOG.warning("the %s database is at schema %s, newer than %s", name, found, expected)
+        return
     if found != expected:
         raise Unavailable(
             f"The {name} database is at schema {found or 'none'}, this release needs {expected}: run '{cure}'."

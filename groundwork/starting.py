@@ -27,6 +27,7 @@ def read_options(
 
     :raises BadOption: a value, a file or a required option is wrong; the text is one line.
     """
+    calm_libraries()
     try:
         conf(
             list(arguments),
@@ -68,8 +69,8 @@ def _look_at_all(conf: cfg.ConfigOpts) -> None:
                 raise BadOption(f"option {name} in group [{group or 'DEFAULT'}]: {exc}") from exc
 
 
-def set_up_logging(conf: cfg.ConfigOpts, *, project: str, version: str) -> None:
-    """oslo.log as configured; libraries that chat are kept at warning."""
+def calm_libraries() -> None:
+    """Keep libraries that chat at warning; counts only until the options are read."""
     log.set_defaults(
         default_log_levels=[
             *log.get_default_log_levels(),
@@ -81,8 +82,13 @@ def set_up_logging(conf: cfg.ConfigOpts, *, project: str, version: str) -> None:
             "urllib3=WARNING",
             "keystoneauth=WARNING",
             "oslo_policy=WARNING",
+            "oslo_service=WARNING",
         ]
     )
+
+
+def set_up_logging(conf: cfg.ConfigOpts, *, project: str, version: str) -> None:
+    """oslo.log as configured."""
     log.setup(conf, project, version)
 
 

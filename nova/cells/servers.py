@@ -188,7 +188,9 @@ def not_found(uuid: str) -> ServerNotFound:
 
 def selects(query: ServerQuery, server: Server) -> bool:
     """Whether a server that is in no database row yet passes the filters of a query, as SQL would decide."""
-    if query.is_deleted or query.is_locked:
+    if query.is_deleted:
+        return False
+    if query.is_locked is not None and query.is_locked != (server.locked_by is not None):
         return False
     for name, values in query.equals.items():
         value = server.flavor.flavorid if name == "flavorid" else getattr(server, name)

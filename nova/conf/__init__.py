@@ -26,6 +26,8 @@ def new() -> cfg.ConfigOpts:
     """A configuration that knows all options of ours and of oslo.log, not yet read."""
     conf = cfg.ConfigOpts()
     log.register_options(conf)
+    # Standard output is for answers (nova-manage prints tables there).
+    conf.set_default("use_stderr", True)
     for group, options in declared():
         conf.register_opts(options, group=group)
     return conf

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from quickstart_parts.causes import cause_of
+from quickstart_parts.causes import cause_of, never_loaded
 from quickstart_parts.configs import vassal
 from quickstart_parts.failure import Failure
 from quickstart_parts.plan import Plan
@@ -25,9 +25,6 @@ POLL_S = 0.05
 
 # A service that dies this often in a minute will not be cured by another start.
 MOST_RESTARTS_A_MINUTE = 3
-
-# What uWSGI writes when the application of a vassal cannot be loaded.
-_NOT_LOADED = "no app loaded. GAME OVER"
 
 
 @dataclass(slots=True)
@@ -120,7 +117,7 @@ class Services:
         :raises Failure: a service could not start, or died before things were settled, or dies again and again.
         """
         for log in self._vassal_logs:
-            if not self._settled and _NOT_LOADED in _text(log):
+            if not self._settled and never_loaded(log):
                 raise Failure(f"{log.stem} did not start: {cause_of(log)}", log=log)
         for service in self._running:
             if service.process and service.process.poll() is not None:
@@ -193,7 +190,3 @@ def _fresh(log: Path) -> Path:
         log.replace(log.with_suffix(".log.1"))
     log.touch()
     return log
-
-
-def _text(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")

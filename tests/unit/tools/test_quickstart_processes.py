@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from quickstart_parts.causes import cause_of
+from quickstart_parts.causes import cause_of, never_loaded
 from quickstart_parts.process_use import use_of_sessions
 from quickstart_parts.processes import describe_end, session_members, start, stop
 
@@ -67,6 +67,16 @@ unable to load app 0 (mountpoint='') (callable not found or import error)
 *** no app loaded. GAME OVER ***
 """
 
+_LEFT_WHILE_LOADING = """spawned uWSGI worker 1 (pid: 77, cores: 4)
+placement-api: the database is at schema none
+DAMN ! worker 1 (pid: 77) died :( trying respawn ...
+Respawned uWSGI worker 1 (new pid: 78)
+"""
+
+_DIED_LATER = """WSGI app 0 (mountpoint='') ready in 2 seconds
+DAMN ! worker 1 (pid: 77) died, killed by signal 9 :( trying respawn ...
+"""
+
 _LOGGED = """2026-11-22 11:25:56.412 77 ERROR keystone [None req-1 - - -] x: x
 2026-11-22 11:25:56.412 77 ERROR keystone Traceback (most recent call last):
 2026-11-22 11:25:56.412 77 ERROR keystone   File "a.py", line 1, in f
@@ -83,6 +93,7 @@ nova.conf: option [quota] instances: 'many' is not a number
     ("text", "cause"),
     [
         (_PLAIN, "some.module.BadStore: no such store"),
+        (_LEFT_WHILE_LOADING, "placement-api: the database is at schema none"),
         (_LOGGED, "ValueError: 'many' is no number"),
         (_SENTENCE, "nova.conf: option [quota] instances: 'many' is not a number"),
         ("", None),
@@ -94,3 +105,15 @@ def test_cause_is_the_last_exception_or_the_last_sentence(
     log = tmp_path / "service.log"
     log.write_text(text)
     assert cause_of(log) == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [(_PLAIN, True), (_LEFT_WHILE_LOADING, True), (_DIED_LATER, False), (_LOGGED, False)],
+)
+def test_worker_that_dies_after_loading_is_no_failure_to_load(
+    tmp_path: Path, text: str, never: bool
+) -> None:
+    log = tmp_path / "service.log"
+    log.write_text(text)
+    assert never_loaded(log) is never

@@ -1,0 +1,150 @@
+"""``/servers`` over a deployment whose rows the tests put in; accepted builds stay where they were recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groundwork.context import RequestContext
+from groundwork.errors import NotFound
+from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
+from nova.api.compute.servers.deletion import Deletion
+from nova.api.compute.servers.host_status import HostStatuses
+from nova.api.compute.servers.listing import ServerLists
+from nova.api.compute.servers.operations import ServerOperations
+from nova.api.compute.servers.views import ServerView
+from nova.cells.registry import Cell
+from nova.cells.servers import Servers
+from nova.cells.unreachable import UnreachableServers
+from nova.clients.glance import Image
+from nova.db.api import builds, flavors
+from nova.db.cell import servers
+from nova.domain.flavor import Flavor
+from nova.lifecycle.accept import Intake
+from nova.lifecycle.operations import OPERATIONS
+from nova.quota.ledger import Ledger
+from nova.quota.limits import DefaultLimits, Limits
+from nova.saga.journal import Journal
+from nova.saga.operation import Place
+from nova.saga.store import CellStore
+from tests.api.deployment import Deployment
+
+IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
+
+
+class OneImage:
+    """The images of a cloud that has one."""
+
+    def get(self, _context: RequestContext, image_id: str) -> Image:
+        if image_id != IMAGE:
+            raise NotFound(f"Image {image_id} could not be found.")
+        return Image(
+            id=IMAGE,
+            name="tiny",
+            status="active",
+            size_bytes=1000,
+            min_disk_gb=0,
+            min_ram_mb=0,
+            disk_format="raw",
+            container_format="bare",
+            visibility="public",
+            owner=None,
+            properties={"architecture": "x86_64", "auto_disk_config": "True"},
+        )
+
+
+class Silence:
+    """A bus and a hinter to which nobody listens."""
+
+    def cast(self, _context: RequestContext, _address: Any, _message: Any) -> None:
+        """Nobody hears it."""
+
+    def hint(self, _place: Place, _host: str | None, _operation_id: int) -> None:
+        """Nobody hears it."""
+
+
+class ServerCloud(Deployment):
+    """A deployment that serves ``/servers``."""
+
+    def serve_servers(self, *, skip_down_cells: bool = True, **limits: int) -> None:
+        """``limits`` are the defaults of quotas; everything else is unlimited."""
+        unlimited = {"instances": -1, "cores": -1, "ram": -1}
+        found = Limits(self.api_database, DefaultLimits(**{**unlimited, **limits}))
+        found_servers = Servers(
+            api_database=self.api_database,
+            registry=self.registry,
+            targets=self.targets,
+            scatter=self.scatter,
+        )
+        intake = Intake(
+            api_database=self.api_database,
+            ledger=Ledger(self.api_database, found),
+            api_bus=Silence(),  # type: ignore[arg-type]
+        )
+        self.serve(
+            ServerOperations(
+                servers=found_servers,
+                unreachable_servers=UnreachableServers(self.api_database),
+                requests=CreateRequests(
+                    api_database=self.api_database,
+                    images=OneImage(),  # type: ignore[arg-type]
+                    limits=found,
+                    options=CreateOptions(),
+                ),
+                intake=intake,
+                deletion=Deletion(
+                    api_database=self.api_database,
+                    servers=found_servers,
+                    targets=self.targets,
+                    intake=intake,
+                    journal_of=self.journal_of,
+                ),
+                lists=ServerLists(paging=self.paging),
+                view=ServerView(
+                    links=self.links, instance_name=lambda server: f"instance-{server.id:08x}"
+                ),
+                links=self.links,
+                host_statuses=HostStatuses(
+                    registry=self.registry, scatter=self.scatter, service_down_time_s=60
+                ),
+                skip_down_cells=skip_down_cells,
+            )
+        )
+
+    def journal_of(self, cell: Cell) -> Journal:
+        return Journal(self.targets.database(cell), CellStore(), OPERATIONS, Silence())
+
+    def add_flavor(self, flavorid: str = "1", **fields: Any) -> None:
+        flavor = Flavor(
+            **{
+                "flavorid": flavorid,
+                "name": f"flavor {flavorid}",
+                "vcpus": 1,
+                "memory_mb": 512,
+                "root_gb": 1,
+                **fields,
+            }
+        )
+        with self.api_database.write() as tx:
+            flavors.create_flavor(tx, flavor)
+
+    def answer(self, path: str, *, status: int = 200, **how: Any) -> Any:
+        """The JSON of an answer with this status."""
+        got = self.request(path, **how)
+        assert got.status_int == status, got.text
+        return got.json if got.body else None
+
+    def refused(self, path: str, status: int, **how: Any) -> str:
+        """The text of a refusal."""
+        [told] = self.answer(path, status=status, **how).values()
+        assert told["code"] == status
+        return str(told["message"])
+
+    def move_to_cell(self, uuid: str, cell: str) -> None:
+        """As if the build had been handed over to that cell and its host."""
+        with self.api_database.read() as tx:
+            build = builds.find(tx, uuid)
+        assert build is not None
+        with self.databases[cell].write() as tx:
+            servers.insert_if_absent(tx, build.server)
+        with self.api_database.write() as tx:
+            assert builds.hand_over(tx, uuid, self.cell(cell).id)
