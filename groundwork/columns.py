@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+
+#: Text compares by code point on every engine; MariaDB would otherwise follow its server's default and, in most
+#: installations, take "Web" and "web" for the same name.
+MYSQL_TABLE: Mapping[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +16,9 @@ from groundwork.database import Database
 from groundwork.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
+
+# alembic keeps the run in hand in module state: one at a time in a process. Processes take turns on the database.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _config(folder: Path, database: Database) -> Config:
@@ -30,7 +34,8 @@ def upgrade(database: Database, folder: Path, *, to: str = "head") -> None:
 
     Safe to run from several processes at once: they take turns on the database's own lock.
     """
-    command.upgrade(_config(folder, database), to)
+    with _ONE_AT_A_TIME:
+        command.upgrade(_config(folder, database), to)
 
 
 def stamp(database: Database, folder: Path, revision: str) -> None:

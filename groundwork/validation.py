@@ -24,11 +24,15 @@ from oslo_utils import timeutils
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """Why a value was refused: where it is (keys and indexes, outermost first), what it is, and a sentence."""
+    """Why a value was refused: where it is (keys and indexes, outermost first), what it is, and a sentence.
+
+    ``keyword`` is the word of the schema that it breaks (``maxLength``); empty when that is not known.
+    """
 
     path: tuple[str | int, ...]
     value: Any
     message: str
+    keyword: str = ""
 
     @property
     def place(self) -> str:
@@ -139,7 +143,9 @@ class Validator:
             return Complaint(tuple(refused.path[1:]), refused.value, refused.message)
         while error.context and len(error.context) == 1:
             error = error.context[0]
-        return Complaint(tuple(error.absolute_path), error.instance, error.message)
+        return Complaint(
+            tuple(error.absolute_path), error.instance, error.message, str(error.validator)
+        )
 
 
 class Validators:

@@ -76,6 +76,9 @@ class Servers:
         :raises ServerNotFound: nowhere, or deleted.
         :raises Unavailable: its cell does not answer.
         """
+        if "\0" in uuid:
+            # PostgreSQL refuses to look for it.
+            raise not_found(uuid)
         # Twice, because a server may move from its build request into a cell between two reads.
         for _ in range(2):
             with self._api_database.read() as tx:

@@ -13,9 +13,10 @@ from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
 from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
+from nova.saga.hints import BusHinter
 from nova.saga.messages import COMPUTE_TOPIC, LookAt
 from nova.saga.operation import Claimant, Place
-from nova.saga.worker import Worker
+from nova.saga.worker import LOOK_AGAIN_S, Worker
 from nova.service import SERVICE_VERSION, Identity
 from nova.virt.driver import Driver
 
@@ -57,7 +58,8 @@ class ComputeAgent:
         self._enable_new = enable_new_services
         self._is_disabled = False
         self._reported = threading.Event()
-        worker = Worker(
+        self._hinter = BusHinter(bus)
+        self._worker = Worker(
             door=door,
             operations=OPERATIONS,
             claimant=Claimant(
@@ -69,10 +71,13 @@ class ComputeAgent:
             tools=tools,
         )
         self._server = bus.serve(
-            Address(COMPUTE_TOPIC, server=identity.host), ComputeEndpoint(worker), threads=threads
+            Address(COMPUTE_TOPIC, server=identity.host),
+            ComputeEndpoint(self._worker),
+            threads=threads,
         )
         self._resources = Periodic("compute-resources", resources_interval_s, self._report)
         self._alive = Periodic("compute-report", report_interval_s, self._report_alive)
+        self._again = Periodic("compute-look-again", LOOK_AGAIN_S, self._look_again)
 
     def start(self) -> None:
         """Connect to the hypervisor, take over from an earlier incarnation, then serve."""
@@ -84,11 +89,13 @@ class ComputeAgent:
             # The first report registers; until then the host is not chosen for anything.
             LOG.warning("no conductor answers yet, trying again: %s", absent)
         self._alive.start()
+        self._again.start()
         self._resources.start()
 
     def stop(self) -> None:
         """Finish the steps in hand."""
         self._resources.stop()
+        self._again.stop()
         self._alive.stop()
         self._server.stop()
 
@@ -112,6 +119,11 @@ class ComputeAgent:
         elif standing.is_disabled != self._is_disabled:
             self._is_disabled = standing.is_disabled
             self._resources.poke()
+
+    def _look_again(self) -> None:
+        """By hints to itself, so that they share the threads and the pace of all other steps."""
+        me = self._identity
+        self._worker.look_again(lambda each: self._hinter.hint(Place.HOST, me.host, each))
 
     def _report(self) -> None:
         """Tell the cell and Placement what the host has, and remove guests that belong elsewhere."""

@@ -17,6 +17,7 @@ from nova.conductor.messages import (
     Standing,
 )
 from nova.db.cell import compute_nodes, servers, services
+from nova.life_signs import LifeSigns
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import CellTools
 from nova.periodic import Periodic
@@ -34,8 +35,8 @@ from nova.saga.messages import (
 from nova.saga.operation import Claimant, Order, Place
 from nova.saga.store import CellStore
 from nova.saga.sweeper import Sweeper
-from nova.saga.worker import Worker
-from nova.service import Identity, LifeSigns
+from nova.saga.worker import LOOK_AGAIN_S, Worker
+from nova.service import Identity
 
 # Seconds between two sweeps. An idle sweep is two small indexed reads.
 SWEEP_S = 1.0
@@ -122,13 +123,13 @@ class CellConductor:
     ) -> None:
         places = frozenset({Place.CONDUCTOR})
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="conductor-steps")
-        hinter = LocalHinter(
+        self._hinter = LocalHinter(
             places=places,
             executor=self._executor,
             look_at=lambda ids: self._worker.look_at(ids),
             otherwise=BusHinter(bus),
         )
-        journal = Journal(database, CellStore(), OPERATIONS, hinter)
+        journal = Journal(database, CellStore(), OPERATIONS, self._hinter)
         self._worker = Worker(
             door=journal,
             operations=OPERATIONS,
@@ -139,12 +140,13 @@ class CellConductor:
             journal,
             liveness=ReportedLiveness(database, service_down_time_s=service_down_time_s),
             places=(Place.CONDUCTOR, Place.HOST, Place.DESTINATION),
-            hinter=hinter,
+            hinter=self._hinter,
         )
         self._life = LifeSigns(database, identity, topic=CONDUCTOR_TOPIC)
         self._periodics = (
             Periodic("conductor-report", report_interval_s, self._life.report),
             Periodic("conductor-sweep", SWEEP_S, sweeper.sweep),
+            Periodic("conductor-look-again", LOOK_AGAIN_S, self._look_again),
         )
         self._server = bus.serve(
             Address(CONDUCTOR_TOPIC, server=identity.host),
@@ -165,3 +167,6 @@ class CellConductor:
             periodic.stop()
         self._server.stop()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _look_again(self) -> None:
+        self._worker.look_again(lambda each: self._hinter.hint(Place.CONDUCTOR, None, each))

@@ -8,6 +8,7 @@ from groundwork.context import RequestContext
 from groundwork.database import Database
 from nova.conductor.cell import SWEEP_S
 from nova.conductor.liveness import ReportedLiveness
+from nova.life_signs import LifeSigns
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
 from nova.periodic import Periodic
@@ -18,8 +19,8 @@ from nova.saga.messages import SUPER_TOPIC, LookAt
 from nova.saga.operation import Claimant, Place
 from nova.saga.store import BuildStore
 from nova.saga.sweeper import Sweeper
-from nova.saga.worker import Worker
-from nova.service import Identity, LifeSigns
+from nova.saga.worker import LOOK_AGAIN_S, Worker
+from nova.service import Identity
 
 
 class SuperEndpoint:
@@ -50,13 +51,13 @@ class SuperConductor:
         """``services_database``: where the global services report, which is cell0's."""
         places = frozenset({Place.SUPER})
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="super-steps")
-        hinter = LocalHinter(
+        self._hinter = LocalHinter(
             places=places,
             executor=self._executor,
             look_at=lambda ids: self._worker.look_at(ids),
             otherwise=BusHinter(api_bus),
         )
-        journal = Journal(tools.api_database, BuildStore(), OPERATIONS, hinter)
+        journal = Journal(tools.api_database, BuildStore(), OPERATIONS, self._hinter)
         self._worker = Worker(
             door=journal,
             operations=OPERATIONS,
@@ -67,12 +68,13 @@ class SuperConductor:
             journal,
             liveness=ReportedLiveness(services_database, service_down_time_s=service_down_time_s),
             places=(Place.SUPER,),
-            hinter=hinter,
+            hinter=self._hinter,
         )
         self._life = LifeSigns(services_database, identity, topic=SUPER_TOPIC)
         self._periodics = (
             Periodic("super-report", report_interval_s, self._life.report),
             Periodic("super-sweep", SWEEP_S, sweeper.sweep),
+            Periodic("super-look-again", LOOK_AGAIN_S, self._look_again),
         )
         self._server = api_bus.serve(
             Address(SUPER_TOPIC, server=identity.host),
@@ -93,3 +95,6 @@ class SuperConductor:
             periodic.stop()
         self._server.stop()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _look_again(self) -> None:
+        self._worker.look_again(lambda each: self._hinter.hint(Place.SUPER, None, each))

@@ -121,10 +121,9 @@ class Journal:
         if entry is None or entry.row.blocked_by is not None:
             return None
         row = entry.row
-        # Only a successor of the very process that had it may take a claim over; others wait for the sweeper.
-        if row.claim is not None and (
-            row.owner != claimant.owner or row.incarnation == claimant.incarnation
-        ):
+        # Only its owner may take a claim over: a successor of the process that had it, or that process itself, which
+        # asks when it does not know of the claim. Others wait for the sweeper.
+        if row.claim is not None and row.owner != claimant.owner:
             return None
         if entry.server is None:
             entry.end(State.INTERRUPTED)

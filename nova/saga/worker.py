@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,9 +14,14 @@ from groundwork.context import RequestContext
 from groundwork.database import is_curable
 from groundwork.errors import Problem, Unavailable
 from nova.errors import OwnershipLost
+from nova.saga.hands import Hands
 from nova.saga.operation import Claimant, Failure, Operations, Order, Outcome, Run, Step
 
 LOG = logging.getLogger(__name__)
+
+# Seconds between two looks at operations whose claim is in doubt. Shorter asks a conductor that has just come back by
+# hundreds at once; longer makes a lost answer cost more.
+LOOK_AGAIN_S = 5.0
 
 
 class Door(Protocol):
@@ -40,17 +45,33 @@ class Worker:
         self._operations = operations
         self._claimant = claimant
         self._tools = tools
+        self._hands = Hands()
 
     def look_at(self, operation_ids: Iterable[int]) -> None:
         """Claim these operations and run their steps for as long as they stay at this place.
 
-        Never raises: what goes wrong is in the journal, or the sweeper finds the operation again.
+        Hints come twice: what another thread of this worker has in hand is left to it. What goes wrong is in the
+        journal, or the operation is looked at again.
         """
-        orders: deque[Order] = deque()
-        for operation_id in operation_ids:
-            order = self._guarded(lambda i=operation_id: self._door.claim(i, self._claimant))  # type: ignore[misc]
-            if order is not None:
-                orders.append(order)
+        wanted = tuple(operation_ids)
+        try:
+            self._work_off(deque(filter(None, map(self._claim, wanted))))
+        finally:
+            # Nothing, but for a failure that nobody foresaw.
+            for operation_id in wanted:
+                self._hands.let_go(operation_id, is_sure=False)
+
+    def look_again(self, hint: Callable[[int], object]) -> None:
+        """Give a hint at each operation that this worker may own without knowing it; for every ``LOOK_AGAIN_S``.
+
+        1. The worker claims a step, or reports one. 2. The journal gives it the step, or the next one. 3. The answer
+        gets lost, or comes when the worker has given up. 4. The worker lives, so no sweeper takes the step away from
+        it. Unless the worker asked again, nobody would ever do it.
+        """
+        for operation_id in self._hands.unsure():
+            hint(operation_id)
+
+    def _work_off(self, orders: deque[Order]) -> None:
         while orders:
             order = orders.popleft()
             step = self._operations[order.action].step(order.step)
@@ -64,6 +85,11 @@ class Worker:
                 if following is not None:
                     # First finish what was begun: a server that is ready early is worth more than ten half done.
                     orders.appendleft(following)
+
+    def _claim(self, operation_id: int) -> Order | None:
+        if not self._hands.take(operation_id):
+            return None
+        return self._ask(operation_id, lambda: self._door.claim(operation_id, self._claimant))
 
     def _run_one(self, step: Step, order: Order) -> Order | None:
         action = step.undo if order.undoing else step.run
@@ -103,8 +129,11 @@ class Worker:
 
     def _report_success(self, order: Order, outcome: Outcome) -> Order | None:
         if outcome.moved:
+            self._hands.let_go(order.operation_id, is_sure=True)
             return None
-        return self._guarded(lambda: self._door.succeeded(order, outcome, self._claimant))
+        return self._ask(
+            order.operation_id, lambda: self._door.succeeded(order, outcome, self._claimant)
+        )
 
     def _report_failure(self, order: Order, exc: Exception) -> Order | None:
         failure = failure_of(exc)
@@ -117,18 +146,32 @@ class Worker:
             order.attempt,
             failure.text,
         )
-        return self._guarded(lambda: self._door.failed(order, failure, self._claimant))
+        return self._ask(
+            order.operation_id, lambda: self._door.failed(order, failure, self._claimant)
+        )
 
-    def _guarded(self, talk: Any) -> Order | None:
-        """The journal's answer; None when it has nothing for us or cannot be reached (the sweeper comes back)."""
+    def _ask(self, operation_id: int, talk: Callable[[], Order | None]) -> Order | None:
+        """The journal's answer; with None, whatever the reason, the operation is not in hand any more.
+
+        A hint that came meanwhile may be for a step that follows on what was just reported, so it is followed then.
+        """
+        is_sure = False
         try:
-            found: Order | None = talk()
+            found = talk()
+            is_sure = True
         except OwnershipLost as lost:
+            # Perhaps to ourselves: a claim of ours may have arrived late.
             LOG.info("result dropped: %s", lost)
-            return None
+            found = None
+        except Unavailable as absent:
+            LOG.warning("operation %d is looked at again, as %s", operation_id, absent)
+            found = None
         except Exception:
-            LOG.exception("the journal cannot be reached; the sweeper will find the operation")
-            return None
+            LOG.exception("the journal cannot be reached; operation %d waits", operation_id)
+            found = None
+        if found is None:
+            was_hinted = self._hands.let_go(operation_id, is_sure=is_sure)
+            return self._claim(operation_id) if was_hinted and is_sure else None
         return found
 
 

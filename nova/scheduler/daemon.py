@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from groundwork.database import Database
+from nova.life_signs import LifeSigns
 from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
 from nova.scheduler.messages import SCHEDULER_TOPIC
 from nova.scheduler.service import SchedulerEndpoint
-from nova.service import Identity, LifeSigns
+from nova.service import Identity
 
 
 class SchedulerDaemon:

@@ -97,7 +97,9 @@ def make_application(
     layered: WsgiApp = auth.OpenRoot(operations, door=door)
     layered = request_id.RequestId(layered)
     layered = http_proxy_to_wsgi.HTTPProxyToWSGI(layered, conf)
-    return cors.CORS(layered, conf)  # type: ignore[no-any-return]
+    crossing = cors.CORS(layered, conf)
+    # Where no foreign site may call, OPTIONS is a method like any other that a path does not have.
+    return crossing if conf.cors.allowed_origin else layered
 
 
 def _order(conf: cfg.ConfigOpts) -> Order:

@@ -33,7 +33,7 @@ class OpenRoot:
 class NoAuth:
     """Believes the token: ``admin`` may do everything, ``USER:PROJECT`` is that user.
 
-    The header ``X-Roles`` adds roles; an administrator needs none.
+    The headers ``X-Roles`` and ``X-Project-Id`` are believed, too; an administrator needs no roles.
     """
 
     def __init__(self, application: WsgiApp) -> None:
@@ -52,7 +52,7 @@ class NoAuth:
             "admin,member,reader,service" if user == "admin" else request.headers.get("X-Roles", "")
         )
         environ["HTTP_X_USER_ID"] = user
-        environ["HTTP_X_PROJECT_ID"] = project or user
+        environ["HTTP_X_PROJECT_ID"] = project or request.headers.get("X-Project-Id") or user
         environ["HTTP_X_ROLES"] = roles
         environ["HTTP_X_IDENTITY_STATUS"] = "Confirmed"
         return self._application(environ, start_response)

@@ -11,7 +11,7 @@ from groundwork.application import Dialect, parse_json
 from groundwork.errors import BadMediaType, Invalid, NotFound, Problem
 from groundwork.validation import Complaint
 from groundwork.versions import Version
-from placement.api import errors, microversion
+from placement.api import complaints, errors, microversion
 
 
 class PlacementDialect(Dialect):
@@ -29,6 +29,8 @@ class PlacementDialect(Dialect):
         response.headers[microversion.HEADER] = f"{microversion.SERVICE} {version}"
         if response.status_int < 400:
             response.vary = (*(response.vary or ()), microversion.HEADER.lower())
+        if not response.content_length:
+            response.headers.pop("Content-Type", None)
 
     def problem(
         self, problem: Problem, request: webob.Request, version: Version | None
@@ -48,8 +50,10 @@ class PlacementDialect(Dialect):
         return errors.plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR, text, request)
 
     def bad_body(self, complaint: Complaint) -> Problem:
-        where = f" at {complaint.place}" if complaint.path else ""
-        return Invalid(f"JSON does not validate{where}: {complaint.message}")
+        return complaints.bad_body(complaint)
+
+    def bad_query(self, complaint: Complaint) -> Problem:
+        return complaints.bad_query(complaint)
 
     def read_json(self, request: webob.Request) -> Any:
         """As the base, but a body has to say what it is, and has to be there."""
@@ -59,4 +63,7 @@ class PlacementDialect(Dialect):
             raise BadMediaType(
                 f"The media type {request.content_type or 'None'} is not supported, use application/json"
             )
-        return parse_json(request.body)
+        try:
+            return parse_json(request.body)
+        except Invalid as exc:
+            raise Invalid(f"Malformed JSON: {exc.internal or exc}") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import webob
@@ -14,6 +15,8 @@ OLDEST = Version(1, 0)
 NEWEST = Version(1, 39)
 HEADER = "OpenStack-API-Version"
 SERVICE = "placement"
+# A zero before the dot is well formed, too, though never offered.
+_FORM = re.compile(r"(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})", re.ASCII)
 
 
 def negotiate(request: webob.Request) -> Version:
@@ -27,10 +30,10 @@ def negotiate(request: webob.Request) -> Version:
         return OLDEST
     if text == "latest":
         return NEWEST
-    try:
-        version = Version.parse(text)
-    except ValueError as exc:
-        raise Invalid(f"invalid version string: {text}") from exc
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise Invalid(f"invalid version string: {text}")
+    version = Version(int(match[1]), int(match[2]))
     if not OLDEST <= version <= NEWEST:
         raise NotAcceptable(
             f"Unacceptable version header: {text}", min_version=str(OLDEST), max_version=str(NEWEST)

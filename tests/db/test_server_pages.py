@@ -459,7 +459,7 @@ def test_marker_of_nobody_or_of_a_stranger_is_refused(cloud: Cloud) -> None:
     stranger = make_server(1, project_id="q")
     cloud.store([[stranger], [], [], []])
     query = ServerQuery(sort=NEWEST_FIRST, limit=2)
-    for marker in (stranger.uuid, str(uuid.uuid4()), "no uuid"):
+    for marker in (stranger.uuid, str(uuid.uuid4()), "no uuid", "a\0b"):
         with pytest.raises(Invalid, match="marker .* not found"):
             cloud.servers.page(query, project_id="p", marker=marker)
     assert cloud.servers.page(query, project_id=None, marker=stranger.uuid).rows == ()

@@ -1,4 +1,4 @@
-"""A small Images API v2: images that exist from the start, to be shown and listed. Runs in a process of its own, too."""
+"""A small Images API v2: images that exist from the start, to be shown and listed; also a program."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ class FakeGlance:
     def _page(self, query: str) -> dict[str, Any]:
         """The images with the wanted name, all when none is wanted, on one page."""
         wanted = parse_qs(query).get("name")
-        found = [
-            image for image in self._images.values() if not wanted or image["name"] in wanted
-        ]
+        found = [image for image in self._images.values() if not wanted or image["name"] in wanted]
         return {"images": found, "first": "/v2/images", "schema": "/v2/schemas/images"}
 
 

@@ -88,9 +88,7 @@ def _prepare(plan: Plan, progress: Progress) -> State:
     write_configs(plan, state.passwords)
     write_private(plan.clouds_yaml, clouds_yaml(plan, state.passwords))
     versions = neighbour_versions(plan)
-    prepare_databases(
-        plan, state.passwords, progress, upgraded=versions != state.migrated_for
-    )
+    prepare_databases(plan, state.passwords, progress, upgraded=versions != state.migrated_for)
     state.migrated_for = versions
     state.save()
     return state
@@ -152,9 +150,15 @@ def _boot(plan: Plan, services: Services, progress: Progress, rest: Rest) -> Non
     if missing:
         _wait_for_glance(plan, services, progress, rest)
         servers.boot(plan, services, progress, missing)
-    servers.wait_until_active(plan, services, rest)
+    complaints = servers.wait_until_built(plan, services, rest)
+    if complaints and plan.once:
+        raise Failure("; ".join(complaints), log=plan.logs)
     new, kept = len(missing), plan.cells - len(missing)
-    progress.done(f"{plan.cells} servers are ACTIVE in {plan.cells} cells ({new} new, {kept} kept)")
+    active = plan.cells - len(complaints)
+    progress.done(f"{active} servers are ACTIVE in {active} cells ({new} new, {kept} kept)")
+    # Whoever stopped or resized a server of ours wants to find the cloud running all the same.
+    for complaint in complaints:
+        progress.say(f"          {complaint}")
     if not missing:
         _wait_for_glance(plan, services, progress, rest)
     servers.show_list(plan, services, progress)

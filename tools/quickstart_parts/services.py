@@ -68,7 +68,9 @@ class Services:
             old.unlink()
         for name, port, module, priority in modules:
             self._vassal_logs.append(_fresh(plan.logs / f"{name}.log"))
-            (vassals / f"{name}.ini").write_text(vassal(plan, name, port, module, priority=priority))
+            (vassals / f"{name}.ini").write_text(
+                vassal(plan, name, port, module, priority=priority)
+            )
         uwsgi = plan.program("uwsgi")
         # Without the wrapper the emperor of the pyuwsgi wheel would execute a bare Python for each vassal.
         command = [uwsgi, "--emperor", str(vassals), "--emperor-wrapper", uwsgi, "--die-on-term"]

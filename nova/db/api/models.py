@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from groundwork.columns import Json, LongText, UtcTime
+from groundwork.columns import MYSQL_TABLE, Json, LongText, UtcTime
 from nova.db.journal_columns import event_columns, operation_columns
 
 METADATA = sa.MetaData()
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _table(name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(name, METADATA, *parts, **MYSQL_TABLE)
 
 
 def _id() -> sa.Column[int]:
@@ -19,9 +23,8 @@ def _times() -> list[sa.Column]:  # type: ignore[type-arg]
     return [sa.Column("created_at", UtcTime, nullable=False), sa.Column("updated_at", UtcTime)]
 
 
-cell_mappings = sa.Table(
+cell_mappings = _table(
     "cell_mappings",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
@@ -31,18 +34,16 @@ cell_mappings = sa.Table(
     sa.Column("disabled", sa.Boolean, nullable=False, default=False),
 )
 
-host_mappings = sa.Table(
+host_mappings = _table(
     "host_mappings",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("cell_id", _BIG, sa.ForeignKey("cell_mappings.id"), nullable=False, index=True),
     sa.Column("host", sa.String(255), nullable=False, unique=True),
 )
 
-instance_mappings = sa.Table(
+instance_mappings = _table(
     "instance_mappings",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("instance_uuid", sa.String(36), nullable=False, unique=True),
@@ -65,18 +66,16 @@ instance_mappings = sa.Table(
     sa.Index("instance_mappings_cell_idx", "cell_id", "project_id"),
 )
 
-request_specs = sa.Table(
+request_specs = _table(
     "request_specs",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("instance_uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("spec", Json, nullable=False),
 )
 
-build_requests = sa.Table(
+build_requests = _table(
     "build_requests",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("instance_uuid", sa.String(36), nullable=False, unique=True),
@@ -96,9 +95,8 @@ build_requests = sa.Table(
     sa.Index("build_requests_state_idx", "state", "due_at"),
 )
 
-build_request_events = sa.Table(
+build_request_events = _table(
     "build_request_events",
-    METADATA,
     _id(),
     sa.Column(
         "action_id",
@@ -110,9 +108,8 @@ build_request_events = sa.Table(
     *event_columns(),
 )
 
-flavors = sa.Table(
+flavors = _table(
     "flavors",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("flavorid", sa.String(255), nullable=False, unique=True),
@@ -129,9 +126,8 @@ flavors = sa.Table(
     sa.Column("description", LongText),
 )
 
-flavor_extra_specs = sa.Table(
+flavor_extra_specs = _table(
     "flavor_extra_specs",
-    METADATA,
     _id(),
     sa.Column("flavor_id", _BIG, sa.ForeignKey("flavors.id", ondelete="CASCADE"), nullable=False),
     sa.Column("key", sa.String(255), nullable=False),
@@ -139,9 +135,8 @@ flavor_extra_specs = sa.Table(
     sa.UniqueConstraint("flavor_id", "key", name="uniq_flavor_extra_specs0flavor_id0key"),
 )
 
-flavor_projects = sa.Table(
+flavor_projects = _table(
     "flavor_projects",
-    METADATA,
     _id(),
     sa.Column("flavor_id", _BIG, sa.ForeignKey("flavors.id", ondelete="CASCADE"), nullable=False),
     sa.Column("project_id", sa.String(255), nullable=False),
@@ -150,9 +145,8 @@ flavor_projects = sa.Table(
     ),
 )
 
-key_pairs = sa.Table(
+key_pairs = _table(
     "key_pairs",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("user_id", sa.String(255), nullable=False),
@@ -163,18 +157,16 @@ key_pairs = sa.Table(
     sa.UniqueConstraint("user_id", "name", name="uniq_key_pairs0user_id0name"),
 )
 
-aggregates = sa.Table(
+aggregates = _table(
     "aggregates",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True),
 )
 
-aggregate_hosts = sa.Table(
+aggregate_hosts = _table(
     "aggregate_hosts",
-    METADATA,
     _id(),
     sa.Column(
         "aggregate_id", _BIG, sa.ForeignKey("aggregates.id", ondelete="CASCADE"), nullable=False
@@ -183,9 +175,8 @@ aggregate_hosts = sa.Table(
     sa.UniqueConstraint("aggregate_id", "host", name="uniq_aggregate_hosts0aggregate_id0host"),
 )
 
-aggregate_metadata = sa.Table(
+aggregate_metadata = _table(
     "aggregate_metadata",
-    METADATA,
     _id(),
     sa.Column(
         "aggregate_id", _BIG, sa.ForeignKey("aggregates.id", ondelete="CASCADE"), nullable=False
@@ -196,9 +187,8 @@ aggregate_metadata = sa.Table(
 )
 
 # Limits that differ from the configured defaults; user_id "" means the whole project.
-quotas = sa.Table(
+quotas = _table(
     "quotas",
-    METADATA,
     _id(),
     sa.Column("project_id", sa.String(255), nullable=False),
     sa.Column("user_id", sa.String(255), nullable=False, default=""),
@@ -209,9 +199,8 @@ quotas = sa.Table(
     ),
 )
 
-quota_classes = sa.Table(
+quota_classes = _table(
     "quota_classes",
-    METADATA,
     _id(),
     sa.Column("class_name", sa.String(255), nullable=False),
     sa.Column("resource", sa.String(64), nullable=False),
@@ -220,9 +209,8 @@ quota_classes = sa.Table(
 )
 
 # One row per project or user whose quota was ever checked; locking it serializes checks that must not overlap.
-quota_locks = sa.Table(
+quota_locks = _table(
     "quota_locks",
-    METADATA,
     sa.Column("holder", sa.String(255), primary_key=True),
     sa.Column("uses", _BIG, nullable=False, default=0),
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from groundwork.columns import Json, LongText, UtcTime
+from groundwork.columns import MYSQL_TABLE, Json, LongText, UtcTime
 from nova.db.journal_columns import event_columns, operation_columns
 
 METADATA = sa.MetaData()
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _table(name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(name, METADATA, *parts, **MYSQL_TABLE)
 
 
 def _id() -> sa.Column[int]:
@@ -19,9 +23,8 @@ def _times() -> list[sa.Column]:  # type: ignore[type-arg]
     return [sa.Column("created_at", UtcTime, nullable=False), sa.Column("updated_at", UtcTime)]
 
 
-services = sa.Table(
+services = _table(
     "services",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
@@ -39,9 +42,8 @@ services = sa.Table(
     sa.UniqueConstraint("host", "binary", name="uniq_services0host0binary"),
 )
 
-compute_nodes = sa.Table(
+compute_nodes = _table(
     "compute_nodes",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
@@ -62,9 +64,8 @@ compute_nodes = sa.Table(
     ),
 )
 
-instances = sa.Table(
+instances = _table(
     "instances",
-    METADATA,
     _id(),
     *_times(),
     sa.Column("deleted_at", UtcTime),
@@ -119,16 +120,14 @@ instances = sa.Table(
     sa.Index("instances_updated_at_idx", "updated_at"),
 )
 
-tags = sa.Table(
+tags = _table(
     "tags",
-    METADATA,
     sa.Column("resource_id", sa.String(36), primary_key=True),
     sa.Column("tag", sa.String(80), primary_key=True, index=True),
 )
 
-instance_faults = sa.Table(
+instance_faults = _table(
     "instance_faults",
-    METADATA,
     _id(),
     sa.Column("instance_uuid", sa.String(36), nullable=False, index=True),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -138,9 +137,8 @@ instance_faults = sa.Table(
     sa.Column("host", sa.String(255)),
 )
 
-instance_actions = sa.Table(
+instance_actions = _table(
     "instance_actions",
-    METADATA,
     _id(),
     sa.Column("updated_at", UtcTime),
     sa.Column("action", sa.String(255), nullable=False),
@@ -159,9 +157,8 @@ instance_actions = sa.Table(
     sa.Index("instance_actions_state_idx", "state", "place", "due_at"),
 )
 
-instance_actions_events = sa.Table(
+instance_actions_events = _table(
     "instance_actions_events",
-    METADATA,
     _id(),
     sa.Column(
         "action_id",

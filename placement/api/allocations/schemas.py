@@ -41,6 +41,7 @@ _OWNER: Properties = {"project_id": _ID, "user_id": _ID}
 _CONSUMER_GENERATION = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _MAPPINGS = {
     "type": "object",
+    "minProperties": 1,
     "patternProperties": {
         "^[a-zA-Z0-9_-]{0,64}$": {"type": "array", "minItems": 1, "items": _PROVIDER}
     },

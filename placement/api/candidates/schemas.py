@@ -10,7 +10,7 @@ from placement.api import shapes
 
 # What may follow a key of a request group; the pattern holds the empty suffix too.
 DIGITS = "([1-9][0-9]*)?"
-WORDS = "([A-Za-z0-9_-]{1,64})?"
+WORDS = "([a-zA-Z0-9_-]{1,64})?"
 
 _ONE_TEXT = shapes.once(shapes.TEXT)
 _PLAIN = {"resources": shapes.TEXT}
@@ -41,11 +41,11 @@ _SUBTREE = {**_ROOT, "same_subtree": shapes.TEXT}
 
 SEARCH = by_version(
     {
-        "1.10": shapes.query(_PLAIN),
-        "1.16": shapes.query(_1_16),
-        "1.17": shapes.query(_1_17),
-        "1.21": shapes.query(_1_21),
-        "1.24": shapes.query(_1_24),
+        "1.10": shapes.query(_PLAIN, required=["resources"]),
+        "1.16": shapes.query(_1_16, required=["resources"]),
+        "1.17": shapes.query(_1_17, required=["resources"]),
+        "1.21": shapes.query(_1_21, required=["resources"]),
+        "1.24": shapes.query(_1_24, required=["resources"]),
         "1.25": _grouped(_GROUP, DIGITS, _POLICY),
         "1.31": _grouped(_GROUP_1_31, DIGITS, _POLICY),
         "1.33": _grouped(_GROUP_1_31, WORDS, _POLICY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ def running_plane(engine_name: str, folder: Path) -> Iterator[Plane]:
     if programs.find_uwsgi() is None:
         missing("uWSGI is not installed beside this Python")
     plane = Plane(folder, databases=ENGINES[engine_name])
+    # Whoever ends the tests from outside sends SIGTERM: nothing may be left behind then either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for why in (plane.databases.why_missing(), broker.why_missing()):
         if why:
             missing(why)

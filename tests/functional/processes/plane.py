@@ -15,7 +15,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,13 +195,13 @@ class Plane:
     def _add_wsgi(self, name: str, module: str, **folders: str) -> None:
         command = programs.uwsgi_service(module, port=self._ports[name], processes=2, threads=4)
         variables = {variable: str(self.folder / path) for variable, path in folders.items()}
-        self._add(name, command, variables)
+        self._add(name, command, **variables)
 
     def _add_daemon(self, name: str, script: str) -> None:
         file = str(self.config_of(name))
         self._add(name, programs.console_script(script, "--config-file", file))
 
-    def _add(self, name: str, command: list[str], variables: Mapping[str, str] = {}) -> None:  # noqa: B006
+    def _add(self, name: str, command: list[str], **variables: str) -> None:
         self.processes[name] = OsProcess(
             name,
             command,
@@ -214,7 +214,9 @@ class Plane:
 
         def above() -> None:
             self.manage("api_db", "sync")
-            self.manage("cell_v2", "map_cell0", "--database_connection", self.databases.url("cell0"))
+            self.manage(
+                "cell_v2", "map_cell0", "--database_connection", self.databases.url("cell0")
+            )
             for cell in CELLS:
                 urls = ("--database_connection", self.databases.url(cell))
                 urls += ("--transport-url", self.vhosts.url(cell))

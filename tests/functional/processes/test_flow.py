@@ -37,4 +37,3 @@ def test_server_that_no_host_is_able_to_run_tells_which_filter_removed_them(plan
     assert server["status"] == "ERROR"
     assert "Of 3 hosts: ComputeCapabilitiesFilter removed 3;" in server["fault"]["message"]
     assert_sound(plane.compute, plane.placement, plane.state)
-

@@ -12,6 +12,7 @@ from oslo_utils import strutils, timeutils
 from groundwork.errors import Forbidden, Invalid
 from groundwork.operations import Call, Query
 from nova.api.compute.servers.schemas import IGNORED_SORT_KEYS
+from nova.api.fields import MAX_INT
 from nova.api.paging import Paging, sort_of
 from nova.db.cell.server_pages import ServerQuery, Sort, States, TagFilter
 from nova.lifecycle.states import states_of
@@ -55,6 +56,13 @@ _JOINED = frozenset(
     "metadata services info_cache security_groups pci_devices system_metadata block_device_mapping".split()
 )
 _PAGING_KEYS = frozenset({"limit", "marker", "sort_key", "sort_dir"})
+# Filters that nobody had before a version: they are unknown keys there, which are ignored.
+_SINCE: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(("tags", "tags-any", "not-tags", "not-tags-any"), (2, 26)),
+    "changes-before": (2, 66),
+    "locked": (2, 73),
+}
+_LOCKED_SORTS_SINCE = (2, 73)
 
 _OWN_FILTERS: tuple[tuple[tuple[int, int], frozenset[str]], ...] = (
     (
@@ -108,11 +116,15 @@ class ServerLists:
         if all_tenants:
             call.authorize(all_tenants_rule, {})
         sees_all = call.can("os_compute_api:servers:allow_all_filters")
+        own = _own(call)
         filters = {
             key: given.all(key)
             for key in given
-            if key not in _PAGING_KEYS and (sees_all or key in _own(call))
+            if key not in _PAGING_KEYS
+            and call.version >= _SINCE.get(key, (2, 1))
+            and (sees_all or key in own)
         }
+        _check_texts(filters)
         page = self._paging.page(given)
         states, unknown_status = _states(call, filters)
         query = ServerQuery(
@@ -147,7 +159,10 @@ class ServerLists:
 
     def _sort(self, call: Call) -> tuple[Sort, ...]:
         pairs = sort_of(call.query, default=(("created_at", "desc"),), default_direction="desc")
-        keys = [(key, direction) for key, direction in pairs if key not in IGNORED_SORT_KEYS]
+        ignored = set(IGNORED_SORT_KEYS)
+        if call.version >= _LOCKED_SORTS_SINCE:
+            ignored.discard("locked")
+        keys = [(key, direction) for key, direction in pairs if key not in ignored]
         for key, _ in keys:
             if key in ("host", "node") and not call.context.is_admin:
                 raise Forbidden(f"Only administrators can sort servers by {key}")
@@ -156,6 +171,13 @@ class ServerLists:
                 raise Invalid(f"Unknown sort direction, must be one of: asc, desc; not {direction}")
         keys = keys or [("created_at", "desc")]
         return tuple(Sort(key, direction == "desc") for key, direction in keys)
+
+
+def _check_texts(filters: Mapping[str, tuple[str, ...]]) -> None:
+    """:raises Invalid: a text that no database could hold, so that some refuse to look for it."""
+    for key, texts in filters.items():
+        if any("\0" in text for text in texts):
+            raise Invalid(f"Invalid filter {key}: it holds a NUL character")
 
 
 def _own(call: Call) -> frozenset[str]:
@@ -240,9 +262,12 @@ def _truth(key: str, text: str) -> bool:
 
 def _number(key: str, text: str) -> int:
     try:
-        return int(text)
+        number = int(text)
     except ValueError as exc:
         raise Invalid(f"Invalid filter {key}: {text} is not a number") from exc
+    if abs(number) > MAX_INT:
+        raise Invalid(f"Invalid filter {key}: {text} is too large")
+    return number
 
 
 def _time(filters: Mapping[str, tuple[str, ...]], key: str) -> datetime | None:

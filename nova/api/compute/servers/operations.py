@@ -13,6 +13,7 @@ from nova.api.compute.servers.create_request import CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
 from nova.api.compute.servers.listing import Ask, ServerLists
+from nova.api.compute.servers.lookup import require_in_sight
 from nova.api.compute.servers.views import (
     ServerView,
     Showing,
@@ -63,8 +64,10 @@ class ServerOperations:
         self._skip_down_cells = skip_down_cells
 
     def find(self, call: Call) -> Located:
-        """The server that the path names. :raises ServerNotFound: there is none."""
-        return self._servers.find(call.path["id"])
+        """The server that the path names. :raises ServerNotFound: there is none that the caller sees."""
+        located = self._servers.find(call.path["id"])
+        require_in_sight(call, located.server.uuid, project_id=located.project_id)
+        return located
 
     @operation(
         "POST",
@@ -177,6 +180,7 @@ class ServerOperations:
             if call.version < _DOWN_CELLS_SHOWN:
                 raise
             known = self._unreachable.find(call.path["id"])
+            require_in_sight(call, known.uuid, project_id=known.project_id)
             call.authorize(rule, {"project_id": known.project_id, "user_id": known.user_id})
             return Answer({"server": unreachable_alone(self._links, call, known)})
         call.authorize(rule, {"project_id": located.project_id, "user_id": located.user_id})

@@ -38,7 +38,7 @@ _HINTS: dict[str, Any] = {
     "properties": {
         "group": {"anyOf": [UUID, {"type": "array", "items": UUID}]},
         "different_host": {"anyOf": [UUID, {"type": "array", "items": UUID}]},
-        "same_host": {"anyOf": [UUID, {"type": "array", "items": UUID}]},
+        "same_host": {"type": ["string", "array"], "items": UUID},
         "query": {"type": ["string", "object"]},
         "target_cell": NAME,
         "different_cell": {"type": ["string", "array"], "items": {"type": "string"}},
@@ -199,7 +199,7 @@ _SORT_KEYS = (
     "launch_index launched_at locked_by node power_state progress project_id ramdisk_id "
     "root_device_name task_state terminated_at updated_at user_id uuid vm_state"
 ).split()
-#: Accepted up to 2.74 and without effect.
+#: Accepted up to 2.74 and without effect (``locked`` has one since 2.73).
 IGNORED_SORT_KEYS = (
     "architecture cell_name cleaned default_ephemeral_device default_swap_device deleted deleted_at "
     "disable_terminate ephemeral_gb ephemeral_key_uuid id key_data launched_on locked memory_mb "

@@ -19,6 +19,9 @@ from nova.lifecycle.states import status_of
 
 _WITH_PROGRESS = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 
+# Hints that may name one server or several; shown as lists however they were given.
+_HINTS_OF_SERVERS = frozenset({"same_host", "different_host"})
+
 Body = dict[str, Any]
 
 
@@ -175,7 +178,11 @@ class ServerView(View[Showing]):
 
     @changed_in("2.100")
     def scheduler_hints(self, body: Body, shown: Showing) -> None:
-        body["scheduler_hints"] = dict(shown.server.scheduler_hints or {})
+        hints = shown.server.scheduler_hints or {}
+        body["scheduler_hints"] = {
+            name: [value] if name in _HINTS_OF_SERVERS and isinstance(value, str) else value
+            for name, value in hints.items()
+        }
 
 
 def _fault(shown: Showing) -> Body:

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
         sa.UniqueConstraint("uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "build_requests",
@@ -67,6 +69,8 @@ def upgrade() -> None:
         sa.Column("failure", columns.Json(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("instance_uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         "build_requests_project_idx", "build_requests", ["project_id", "created_at"], unique=False
@@ -92,6 +96,8 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "flavors",
@@ -118,6 +124,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("flavorid"),
         sa.UniqueConstraint("name"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "key_pairs",
@@ -136,6 +144,8 @@ def upgrade() -> None:
         sa.Column("public_key", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("user_id", "name", name="uniq_key_pairs0user_id0name"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "quota_classes",
@@ -152,12 +162,16 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "class_name", "resource", name="uniq_quota_classes0class_name0resource"
         ),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "quota_locks",
         sa.Column("holder", sa.String(length=255), nullable=False),
         sa.Column("uses", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("holder"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "quotas",
@@ -175,6 +189,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "project_id", "user_id", "resource", name="uniq_quotas0project0user0resource"
         ),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "request_specs",
@@ -190,6 +206,8 @@ def upgrade() -> None:
         sa.Column("spec", columns.Json(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("instance_uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "aggregate_hosts",
@@ -206,6 +224,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["aggregate_id"], ["aggregates.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("aggregate_id", "host", name="uniq_aggregate_hosts0aggregate_id0host"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "aggregate_metadata",
@@ -223,6 +243,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["aggregate_id"], ["aggregates.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("aggregate_id", "key", name="uniq_aggregate_metadata0aggregate_id0key"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "build_request_events",
@@ -245,6 +267,8 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(length=36), nullable=True),
         sa.ForeignKeyConstraint(["action_id"], ["build_requests.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         op.f("ix_build_request_events_action_id"),
@@ -268,6 +292,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["flavor_id"], ["flavors.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("flavor_id", "key", name="uniq_flavor_extra_specs0flavor_id0key"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "flavor_projects",
@@ -286,6 +312,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "flavor_id", "project_id", name="uniq_flavor_projects0flavor_id0project_id"
         ),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "host_mappings",
@@ -305,6 +333,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("host"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(op.f("ix_host_mappings_cell_id"), "host_mappings", ["cell_id"], unique=False)
     op.create_table(
@@ -330,6 +360,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("instance_uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         "instance_mappings_cell_idx", "instance_mappings", ["cell_id", "project_id"], unique=False

@@ -41,6 +41,8 @@ def upgrade() -> None:
             "host", "hypervisor_hostname", name="uniq_compute_nodes0host0hypervisor_hostname"
         ),
         sa.UniqueConstraint("uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "instance_actions",
@@ -75,6 +77,8 @@ def upgrade() -> None:
         sa.Column("payload", columns.Json(), nullable=True),
         sa.Column("failure", columns.Json(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         "instance_actions_request_idx", "instance_actions", ["request_id"], unique=False
@@ -103,6 +107,8 @@ def upgrade() -> None:
         sa.Column("details", columns.LongText(), nullable=True),
         sa.Column("host", sa.String(length=255), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         op.f("ix_instance_faults_instance_uuid"), "instance_faults", ["instance_uuid"], unique=False
@@ -163,6 +169,8 @@ def upgrade() -> None:
         sa.Column("trusted_certs", columns.Json(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         "instances_deleted_created_idx",
@@ -202,12 +210,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("host", "binary", name="uniq_services0host0binary"),
         sa.UniqueConstraint("uuid"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_table(
         "tags",
         sa.Column("resource_id", sa.String(length=36), nullable=False),
         sa.Column("tag", sa.String(length=80), nullable=False),
         sa.PrimaryKeyConstraint("resource_id", "tag"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(op.f("ix_tags_tag"), "tags", ["tag"], unique=False)
     op.create_table(
@@ -231,6 +243,8 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(length=36), nullable=True),
         sa.ForeignKeyConstraint(["action_id"], ["instance_actions.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
     )
     op.create_index(
         op.f("ix_instance_actions_events_action_id"),
