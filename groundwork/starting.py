@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_log import log
 
 from groundwork.errors import Problem
 
-T = TypeVar("T")
+_PLACE = re.compile(r"detail='([^']+)'")
 
 
 def read_options(
@@ -66,7 +67,16 @@ def _look_at_all(conf: cfg.ConfigOpts) -> None:
             except cfg.NoSuchOptError:
                 continue
             except cfg.ConfigFileValueError as exc:
-                raise BadOption(f"option {name} in group [{group or 'DEFAULT'}]: {exc}") from exc
+                place = f"option {name} in group [{group or 'DEFAULT'}]"
+                raise BadOption(f"{place}: {_reason(exc)}") from exc
+
+
+def _reason(exc: cfg.ConfigFileValueError) -> str:
+    """What is wrong and in which file, without oslo.config's notation for places."""
+    _, _, reason = str(exc).partition(" is not valid: ")
+    found = _PLACE.search(str(exc))
+    file = f" (in {found[1]})" if found else ""
+    return f"{reason or exc}{file}"
 
 
 def calm_libraries() -> None:

@@ -26,18 +26,23 @@ from oslo_utils import timeutils
 class Complaint:
     """Why a value was refused: where it is (keys and indexes, outermost first), what it is, and a sentence.
 
-    ``keyword`` is the word of the schema that it breaks (``maxLength``); empty when that is not known.
+    ``rule`` is the place in the schema that it breaks, ending with the keyword (``maxLength``); empty when unknown.
     """
 
     path: tuple[str | int, ...]
     value: Any
     message: str
-    keyword: str = ""
+    rule: tuple[str | int, ...] = ()
 
     @property
     def place(self) -> str:
         """The path as people write it: ``server.name``; empty for the whole value."""
         return ".".join(map(str, self.path))
+
+    @property
+    def keyword(self) -> str:
+        """The word of the schema that is broken; empty when that is not known."""
+        return str(self.rule[-1]) if self.rule else ""
 
 
 def _is_uuid(value: str) -> bool:
@@ -144,7 +149,10 @@ class Validator:
         while error.context and len(error.context) == 1:
             error = error.context[0]
         return Complaint(
-            tuple(error.absolute_path), error.instance, error.message, str(error.validator)
+            tuple(error.absolute_path),
+            error.instance,
+            error.message,
+            tuple(error.absolute_schema_path),
         )
 
 

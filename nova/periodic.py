@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 LOG = logging.getLogger(__name__)
 
+# Seconds until work that failed is tried again, where its interval is longer. Shorter fills the log while a neighbour
+# is away; longer leaves a host unreported for that time although the neighbour is back.
+_AGAIN_S = 2.0
+
 
 class Periodic:
     """Runs ``work`` at once and then every ``interval_s`` seconds; can be poked to run earlier."""
@@ -38,10 +42,12 @@ class Periodic:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            pause_s = self._interval_s
             try:
                 self._work()
             except Exception:
                 # The one place that catches everything: the next run may succeed.
-                LOG.exception("%s failed; it runs again in %s s", self._name, self._interval_s)
-            self._wake.wait(self._interval_s)
+                pause_s = min(pause_s, _AGAIN_S)
+                LOG.exception("%s failed; it runs again in %s s", self._name, pause_s)
+            self._wake.wait(pause_s)
             self._wake.clear()

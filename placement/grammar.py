@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from groundwork.errors import Invalid
+from placement import codes
 from placement.uuids import canonical
 
-_AMOUNT = re.compile(r"([A-Z0-9_]{1,255}):([0-9]+)")
 _NAME = re.compile(r"[A-Z0-9_]{1,255}")
+_AMOUNT = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,57 +57,84 @@ class AggregatesAsked:
 
 
 def parse_resources(text: str) -> Mapping[str, int]:
-    """``CLASS:n,CLASS:n`` with n at least 1; of a class given twice the last counts.
+    """``CLASS:n,CLASS:n`` with n at least 1; of a class given twice the last counts. Blanks around parts are no harm.
 
     :raises Invalid: anything else.
     """
     amounts: dict[str, int] = {}
     for part in text.split(","):
-        match = _AMOUNT.fullmatch(part)
-        # More digits than this mean a slip or an attack; Python refuses to convert thousands of them.
-        amount = int(match[2]) if match and len(match[2]) <= 100 else 0
-        if match is None or amount < 1:
+        name, colon, amount = part.strip().partition(":")
+        if not colon or not _NAME.fullmatch(name):
             raise Invalid(
-                "Badly formed resources parameter. Expected resources query string in form: "
-                f"?resources=VCPU:2,MEMORY_MB:1024. Got: {text}."
+                "Badly formed resources parameter. Expected resources query string parameter in form: "
+                f"?resources=VCPU:2,MEMORY_MB:1024. Got: {part[:100] if text else 'empty string'}."
             )
-        amounts[match[1]] = amount
+        amounts[name] = _parse_amount(name, amount)
     return amounts
 
 
+def _parse_amount(name: str, text: str) -> int:
+    # More digits than this mean a slip or an attack; Python refuses to convert thousands of them.
+    if not _AMOUNT.fullmatch(text):
+        raise Invalid(
+            f"Requested resource {name} expected positive integer amount. Got: {text[:100]}."
+        )
+    amount = int(text)
+    if amount < 1:
+        raise Invalid(f"Requested resource {name} requires amount >= 1. Got: {amount}.")
+    return amount
+
+
 def parse_traits(
-    values: Iterable[str], *, forbidden: bool, any_of: bool, key: str = "required"
+    values: Iterable[str],
+    *,
+    forbidden: bool,
+    any_of: bool,
+    key: str = "required",
+    conflict_code: str = codes.UNDEFINED,
 ) -> TraitsAsked:
     """``A,!B`` and ``in:A,B``, and-ed over all values; ``forbidden`` and ``any_of`` say which of these are known.
 
-    :raises Invalid: another form, or a trait that is needed and forbidden at once.
+    :raises Invalid: another form, or (with ``conflict_code``) a trait that is needed and forbidden at once.
     """
+    form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC" if forbidden else "HW_CPU_X86_VMX,CUSTOM_MAGIC"
     needed: set[str] = set()
     unwanted: set[str] = set()
     choices: list[frozenset[str]] = []
     for value in values:
-        if any_of and value.startswith("in:"):
-            choices.append(frozenset(_trait_names(value[3:].split(","), value, key)))
+        rest = value.strip()
+        if rest.startswith("in:"):
+            if not any_of:
+                raise Invalid(
+                    f"Invalid query string parameters: The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only "
+                    f"supported since microversion 1.39. Got: {key}={value}"
+                )
+            choices.append(frozenset(_trait_names(_parts(rest[3:]), value, key, form)))
             continue
-        parts = value.split(",")
+        parts = _parts(rest)
         negated = [part[1:] for part in parts if forbidden and part.startswith("!")]
         plain = [part for part in parts if not (forbidden and part.startswith("!"))]
-        unwanted.update(_trait_names(negated, value, key))
-        needed.update(_trait_names(plain, value, key))
+        unwanted.update(_trait_names(negated, value, key, form))
+        needed.update(_trait_names(plain, value, key, form))
     both = needed & unwanted
     if both:
         raise Invalid(
-            f"Conflicting required and forbidden traits found in {key}: {', '.join(sorted(both))}."
+            f"Conflicting required and forbidden traits found in {key}: {', '.join(sorted(both))}.",
+            code=conflict_code,
         )
     return TraitsAsked(frozenset(needed), tuple(choices), frozenset(unwanted))
 
 
-def _trait_names(names: Sequence[str], value: str, key: str) -> Sequence[str]:
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise Invalid(
-                f"Invalid query string parameters: bad trait name '{name}' in {key}={value}."
-            )
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _trait_names(names: Sequence[str], value: str, key: str, form: str) -> Sequence[str]:
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise Invalid(
+            f"Invalid query string parameters: Expected '{key}' parameter value of the form: {form}. "
+            f"Got: {value}"
+        )
     return names
 
 
@@ -120,9 +148,19 @@ def parse_aggregates(
     choices: list[frozenset[str]] = []
     unwanted: set[str] = set()
     for value in values:
-        negated = forbidden and value.startswith("!")
-        rest = value[1:] if negated else value
-        texts = rest[3:].split(",") if rest.startswith("in:") else [rest]
+        text = value.strip()
+        negated = text.startswith("!")
+        if negated and not forbidden:
+            raise Invalid(
+                f"Forbidden {key} parameters are not supported in the specified microversion. Got: {value}"
+            )
+        rest = text.removeprefix("!")
+        if "," in rest and not rest.startswith("in:"):
+            raise Invalid(
+                f"Multiple values for '{key}' must be prefixed with the 'in:' or '!in:' keyword using "
+                f"the valid microversion. Got: {value}"
+            )
+        texts = _parts(rest.removeprefix("in:"))
         uuids = frozenset(uuid for text in texts if (uuid := canonical(text)) is not None)
         if len(uuids) < len(set(texts)):
             raise Invalid(

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, Unavailable
@@ -15,7 +16,7 @@ from nova.cells.scatter import Down, Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import builds, instance_mappings
 from nova.db.cell import faults, server_pages, servers
-from nova.db.cell.server_pages import ServerQuery, ServerRow
+from nova.db.cell.server_pages import Found, ServerQuery, ServerRow
 from nova.domain.server import Server
 from nova.errors import ServerNotFound
 
@@ -129,7 +130,7 @@ class Servers:
         # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
         waiting = self._waiting(query, project_id)
         answers = self._scatter.ask(self._cells(project_id), lambda tx: _page_or_refusal(tx, query))
-        pages: list[Sequence[ServerRow]] = []
+        pages: list[Sequence[Found]] = []
         missing: list[Cell] = []
         for answer in answers.values():
             match answer:
@@ -141,10 +142,11 @@ class Servers:
                     pages.append(answer)
         merged = merge(
             [*pages, waiting],
-            key=lambda row: _key(row.server, query),
-            identity=lambda row: row.server.uuid,
+            key=lambda found: _key(found.position, query),
+            identity=lambda found: found.uuid,
         )
-        return Page(tuple(itertools.islice(merged, query.limit)), tuple(missing))
+        rows = [found.open() for found in itertools.islice(merged, query.limit)]
+        return Page(tuple(rows), tuple(missing))
 
     def _marker(self, uuid: str, project_id: str | None) -> Server:
         # Deleted ones too: the last server of a page may be deleted before the next page is asked for.
@@ -164,19 +166,23 @@ class Servers:
             ids = set(instance_mappings.cells_of_project(tx, project_id))
         return [cell for cell in cells if cell.id in ids]
 
-    def _waiting(self, query: ServerQuery, project_id: str | None) -> Sequence[ServerRow]:
+    def _waiting(self, query: ServerQuery, project_id: str | None) -> Sequence[Found]:
         """The build requests that the query selects, sorted as the cells sort; there are few, so in Python."""
         with self._api_database.read() as tx:
-            found = [build.server for build in builds.visible(tx, project_id=project_id)]
-        rows = [ServerRow(server) for server in found if selects(query, server)]
-        rows.sort(key=lambda row: _key(row.server, query))
+            waiting = [build.server for build in builds.visible(tx, project_id=project_id)]
+        found = [
+            Found(server_pages.position(server, query.sort), partial(ServerRow, server))
+            for server in waiting
+            if selects(query, server)
+        ]
+        found.sort(key=lambda each: _key(each.position, query))
         if query.after is not None:
-            start = _position_key(query.after, query)
-            rows = [row for row in rows if _key(row.server, query) > start]
-        return rows[: query.limit]
+            start = _key(query.after, query)
+            found = [each for each in found if _key(each.position, query) > start]
+        return found[: query.limit]
 
 
-def _page_or_refusal(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow] | Invalid:
+def _page_or_refusal(tx: Transaction, query: ServerQuery) -> Sequence[Found] | Invalid:
     """A query that the database refuses is the caller's mistake, and no cell's silence."""
     try:
         return server_pages.page(tx, query)
@@ -223,11 +229,7 @@ def selects(query: ServerQuery, server: Server) -> bool:
     )
 
 
-def _key(server: Server, query: ServerQuery) -> tuple[Key, ...]:
-    return _position_key(server_pages.position(server, query.sort), query)
-
-
-def _position_key(position: Sequence[object], query: ServerQuery) -> tuple[Key, ...]:
+def _key(position: Sequence[object], query: ServerQuery) -> tuple[Key, ...]:
     last = query.sort[0].is_descending if query.sort else False
     directions = [*(each.is_descending for each in query.sort), last]
     return tuple(

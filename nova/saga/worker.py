@@ -53,12 +53,12 @@ class Worker:
         Hints come twice: what another thread of this worker has in hand is left to it. What goes wrong is in the
         journal, or the operation is looked at again.
         """
-        wanted = tuple(operation_ids)
+        taken = [each for each in operation_ids if self._hands.take(each)]
         try:
-            self._work_off(deque(filter(None, map(self._claim, wanted))))
+            self._work_off(deque(filter(None, map(self._claim, taken))))
         finally:
-            # Nothing, but for a failure that nobody foresaw.
-            for operation_id in wanted:
+            # Nothing is in hand any more, but after a failure that nobody foresaw.
+            for operation_id in taken:
                 self._hands.let_go(operation_id, is_sure=False)
 
     def look_again(self, hint: Callable[[int], object]) -> None:
@@ -87,8 +87,6 @@ class Worker:
                     orders.appendleft(following)
 
     def _claim(self, operation_id: int) -> Order | None:
-        if not self._hands.take(operation_id):
-            return None
         return self._ask(operation_id, lambda: self._door.claim(operation_id, self._claimant))
 
     def _run_one(self, step: Step, order: Order) -> Order | None:
@@ -171,7 +169,8 @@ class Worker:
             found = None
         if found is None:
             was_hinted = self._hands.let_go(operation_id, is_sure=is_sure)
-            return self._claim(operation_id) if was_hinted and is_sure else None
+            if was_hinted and is_sure and self._hands.take(operation_id):
+                return self._claim(operation_id)
         return found
 
 

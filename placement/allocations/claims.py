@@ -22,10 +22,10 @@ from placement import codes
 from placement.db.models import resource_classes
 from placement.db.queries import allocations, changes, consumers, inventories, providers
 from placement.db.queries.allocations import Holding
-from placement.db.queries.inventories import Stock
 from placement.db.queries.provider_filters import known_ids
 from placement.db.queries.providers import Held
-from placement.records import Claim, Consumer
+from placement.records import Claim, Consumer, Inventory
+from placement.unknown import UnknownClasses
 
 Spot = tuple[int, int]  # provider id, class id
 
@@ -101,11 +101,15 @@ def hold_providers(
 
 
 def announce(tx: Transaction, provider_ids: Iterable[int]) -> None:
-    """Raise the generation of the providers that were written, and put them into the change feed."""
-    touched = set(provider_ids)
-    if touched:
-        providers.raise_generation(tx, touched)
-        changes.record(tx, touched)
+    """Raise the generation of the providers that were written, and put them into the change feed.
+
+    A provider that is named several times was written as often, and its generation says so.
+    """
+    writes = Counter(provider_ids)
+    for times in sorted(set(writes.values())):
+        written = [provider_id for provider_id, count in writes.items() if count == times]
+        providers.raise_generation(tx, written, by=times)
+    changes.record(tx, writes)
 
 
 def replace_allocations(
@@ -137,11 +141,19 @@ class _Wanted:
 
     claim: Claim
     amounts: Mapping[Spot, int]
+    class_names: Mapping[int, str]
 
 
 def _wanted(tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]) -> list[_Wanted]:
-    names = {name for claim in claims for amounts in claim.resources.values() for name in amounts}
-    class_ids = known_ids(tx, resource_classes, names, "resource classes")
+    names = {name for claim in claims for name in _classes(claim)}
+    try:
+        class_ids = known_ids(tx, resource_classes, names)
+    except UnknownClasses as exc:
+        asking = {c.consumer_uuid for c in claims if not exc.names.isdisjoint(_classes(c))}
+        raise Invalid(
+            f"Unable to allocate inventory for consumer {', '.join(sorted(asking))}: {exc}"
+        ) from exc
+    class_names = {class_id: name for name, class_id in class_ids.items()}
     return [
         _Wanted(
             claim,
@@ -150,9 +162,14 @@ def _wanted(tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]) 
                 for uuid, amounts in claim.resources.items()
                 for name, amount in amounts.items()
             },
+            class_names,
         )
         for claim in claims
     ]
+
+
+def _classes(claim: Claim) -> set[str]:
+    return {name for amounts in claim.resources.values() for name in amounts}
 
 
 def _require_consumer_generation(claim: Claim, consumer: Consumer | None) -> None:
@@ -181,7 +198,13 @@ def _require_room(
         old[holding.provider_id, holding.class_id] += holding.used
     for w in wanted:
         for spot, amount in w.amounts.items():
-            _require_unit(stocks.get(spot), uuids[spot[0]], amount)
+            stock, uuid = stocks.get(spot), uuids[spot[0]]
+            if stock is None:
+                raise Conflict(
+                    f"Unable to allocate inventory: Inventory for '{w.class_names[spot[1]]}' on "
+                    f"resource provider '{uuid}' invalid: there is none."
+                )
+            _require_unit(stock.inventory, uuid, amount)
             new[spot] += amount
     used = allocations.used_at(tx, provider_ids)
     for spot, amount in new.items():
@@ -196,13 +219,7 @@ def _require_room(
             )
 
 
-def _require_unit(stock: Stock | None, provider_uuid: str, amount: int) -> None:
-    if stock is None:
-        raise Conflict(
-            f"Unable to allocate inventory: resource provider '{provider_uuid}' "
-            "has no inventory of a class that is asked of it."
-        )
-    offered = stock.inventory
+def _require_unit(offered: Inventory, provider_uuid: str, amount: int) -> None:
     if not offered.takes(amount):
         raise Conflict(
             f"Unable to allocate inventory for '{offered.resource_class}' on resource provider "

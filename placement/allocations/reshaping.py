@@ -39,16 +39,32 @@ class Reshaper:
             touched = replace_allocations(tx, claims, held)
             for uuid in offers:
                 _require_offered(tx, held[uuid])
-            announce(tx, touched | {held[uuid].id for uuid in offers})
+            announce(tx, _writes(touched, offers, claims, held))
 
         run_claim(self._database, work, tries=self._tries)
+
+
+def _writes(
+    touched: set[int],
+    offers: Mapping[str, Offer],
+    claims: Sequence[Claim],
+    held: Mapping[str, Held],
+) -> list[int]:
+    """Each provider as often as its generation goes up, which clients of the reference count on.
+
+    There inventories change twice (first what is there and what is to come, in the end what is to come) and
+    allocations in between, each with a generation of its own.
+    """
+    offering = [held[uuid].id for uuid in offers]
+    claimed = {held[uuid].id for claim in claims for uuid in claim.resources}
+    return [*offering, *offering, *claimed, *(touched - claimed - set(offering))]
 
 
 def _replace_inventories(
     tx: Transaction, offers: Mapping[str, Offer], held: Mapping[str, Held]
 ) -> None:
     names = {name for offer in offers.values() for name in offer.inventories}
-    class_ids = known_ids(tx, resource_classes, names, "resource classes")
+    class_ids = known_ids(tx, resource_classes, names)
     for uuid, offer in offers.items():
         if uuid not in held:
             raise Invalid(
@@ -65,4 +81,5 @@ def _require_offered(tx: Transaction, provider: Held) -> None:
     offered = {stock.class_id for stock in inventories.of_providers(tx, [provider.id])}
     used = {class_id for _, class_id in allocations.used_at(tx, [provider.id])}
     if used - offered:
-        raise in_use(provider.uuid)
+        names = allocations.used_classes(tx, provider.id, used - offered)
+        raise in_use(provider.uuid, names)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
 from webob.acceptparse import create_accept_header
 
-from groundwork.errors import NotAcceptable
+from groundwork.errors import Invalid, NotAcceptable
 from groundwork.operations import Answer, Call
 from placement.api.microversion import since
+from placement.unknown import UnknownClasses
 
 
 def shown(call: Call, body: Any, *, changed_at: datetime | None = None) -> Answer:
@@ -37,6 +39,15 @@ def written(
     return Answer(
         body, status=status, headers={**(headers or {}), **cache_headers(call, changed_at)}
     )
+
+
+@contextmanager
+def told_of_query() -> Iterator[None]:
+    """Unknown classes, met while a query is answered, are told as that query's fault."""
+    try:
+        yield
+    except UnknownClasses as exc:
+        raise Invalid(f"Invalid resource class in resources parameter: {exc}") from exc
 
 
 def cache_headers(call: Call, changed_at: datetime | None) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from groundwork.errors import Invalid
 from groundwork.validation import Complaint
 
@@ -35,9 +37,13 @@ def explain(complaint: Complaint) -> str:
     """What is wrong, which keyword of the schema says so, and with what."""
     text = _cut(complaint.message)
     if complaint.keyword:
-        text += f"\n\nFailed validating '{complaint.keyword}' in schema"
-    place = "".join(f"[{part!r}]" for part in complaint.path)
-    return f"{text}\n\nOn instance{_cut(place)}:\n    {_cut(repr(complaint.value))}"
+        rule = _path(complaint.rule[:-1])
+        text += f"\n\nFailed validating '{complaint.keyword}' in schema{rule}"
+    return f"{text}\n\nOn instance{_path(complaint.path)}:\n    {_cut(repr(complaint.value))}"
+
+
+def _path(parts: Iterable[str | int]) -> str:
+    return _cut("".join(f"[{part!r}]" for part in parts))
 
 
 def _cut(text: str) -> str:

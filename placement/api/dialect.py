@@ -57,6 +57,8 @@ class PlacementDialect(Dialect):
 
     def read_json(self, request: webob.Request) -> Any:
         """As the base, but a body has to say what it is, and has to be there."""
+        if not (request.environ.get("CONTENT_LENGTH") or "0").strip().isdecimal():
+            raise Invalid("content-length header must be an integer")
         if not request.headers.get("Content-Type") and request.body:
             raise Invalid("content-type header required when content-length > 0")
         if request.content_type != "application/json":

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
+from groundwork.validation import Validator
 from groundwork.versions import by_version
-from placement.api import shapes
+from placement.api import complaints, shapes
 from placement.api.answers import location, path_to, shown, written
 from placement.inventory.resource_classes import ResourceClasses
 from placement.records import Named
 
-_CUSTOM = re.compile(shapes.CUSTOM_NAME)
+_CUSTOM = Validator(shapes.CUSTOM_CLASS)
 _POLICY = "placement:resource_classes:"
 _NAME = shapes.body({"name": shapes.CUSTOM_CLASS})
 _SHOWN = shapes.body({"name": shapes.TEXT, "links": shapes.LINKS})
@@ -99,10 +98,10 @@ class ResourceClassOperations:
     def ensure(self, call: Call) -> Answer:
         """Make a class unless it is there (204)."""
         name = call.path["name"]
-        if not _CUSTOM.fullmatch(name) or len(name) > 255:
-            raise Invalid(
-                f"Resource class name {name} must be CUSTOM_ and up to 248 of A-Z, 0-9 and _."
-            )
+        # The name is in the path, and yet it is told like that of a body, which it was below 1.7.
+        complaint = _CUSTOM.complaint(name)
+        if complaint is not None:
+            raise complaints.bad_body(complaint)
         made = self._classes.ensure(name)
         return Answer(status=201 if made else 204, headers=location(call, "resource_classes", name))
 

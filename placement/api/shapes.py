@@ -58,6 +58,11 @@ def query(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> Sch
     }
 
 
+def checked_late(schema: Schema) -> Schema:
+    """A body that the operation checks itself, once it has found what the path names; this only documents it."""
+    return {"anyOf": [schema, {}]}
+
+
 def once(schema: Mapping[str, Any]) -> Schema:
     """The schema of a query key that must not be repeated."""
     return {"type": "array", "items": dict(schema), "maxItems": 1}

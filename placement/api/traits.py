@@ -18,12 +18,8 @@ _CUSTOM = re.compile(shapes.CUSTOM_NAME)
 _NAMES = {"type": "array", "items": shapes.TRAIT, "uniqueItems": True}
 _CARRIED = shapes.body({"traits": _NAMES, "resource_provider_generation": shapes.GENERATION})
 _LISTED = shapes.body({"traits": _NAMES})
-_SEARCH = shapes.query(
-    {
-        "name": {"type": "string", "pattern": "^(in|startswith):.+$"},
-        "associated": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
-    }
-)
+# What their values may be is checked where they are read, to tell it in words that need no regular expressions.
+_SEARCH = shapes.query({"name": shapes.TEXT, "associated": shapes.TEXT})
 
 
 class TraitOperations:
@@ -74,8 +70,8 @@ class TraitOperations:
         name = call.path["name"]
         if not _CUSTOM.fullmatch(name) or len(name) > 255:
             raise Invalid(
-                f"The trait {name} is invalid. A valid trait must be no longer than 255 characters, start "
-                'with the prefix "CUSTOM_" and use the characters A-Z, 0-9 and _.'
+                "The trait is invalid. A valid trait must be no longer than 255 characters, start with the "
+                'prefix "CUSTOM_" and use following characters: "A"-"Z", "0"-"9" and "_"'
             )
         found, made = self._traits.ensure(name)
         headers = {**location(call, "traits", name), **cache_headers(call, found.updated_at)}
@@ -150,8 +146,15 @@ class ProviderTraitOperations:
 
 
 def _parse(call: Call) -> TraitQuery:
-    kind, _, value = call.query.get("name", "").partition(":")
-    associated = call.query.get("associated")
+    name, associated = call.query.get("name"), call.query.get("associated")
+    kind, _, value = (name or "").partition(":")
+    if name is not None and (kind not in ("in", "startswith") or not value):
+        raise Invalid(
+            "Badly formatted name parameter. Expected name query string parameter in form: "
+            f'?name=[in|startswith]:[name1,name2|prefix]. Got: "{name}"'
+        )
+    if associated is not None and associated.lower() not in ("true", "false"):
+        raise Invalid('The query parameter "associated" only accepts "true" or "false"')
     return TraitQuery(
         names=frozenset(value.split(",")) if kind == "in" else None,
         prefix=value if kind == "startswith" else None,

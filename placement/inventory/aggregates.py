@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundwork.database import Database, Transaction
@@ -33,9 +33,11 @@ class Aggregates:
             return Membership(found.generation, aggregates.of_provider(tx, found.id))
 
     def replace(
-        self, provider_uuid: str, wanted: Collection[str], *, generation: int | None
+        self, provider_uuid: str, wanted: Sequence[str], *, generation: int | None
     ) -> Membership:
-        """Let the provider belong to just these; without a generation none is checked and none is raised.
+        """Let the provider belong to just these, told back in the order given.
+
+        Without a generation none is checked and none is raised.
 
         :raises Conflict: the generation is stale.
         """
@@ -47,7 +49,7 @@ class Aggregates:
             aggregates.replace(tx, held.id, wanted)
             if generation is None:
                 changes.record(tx, [held.id])
-                return Membership(held.generation, aggregates.of_provider(tx, held.id))
-            return Membership(changed(tx, held), aggregates.of_provider(tx, held.id))
+                return Membership(held.generation, tuple(wanted))
+            return Membership(changed(tx, held), tuple(wanted))
 
         return self._database.run(work)

@@ -9,11 +9,14 @@ from placement.db.queries import changes, providers
 from placement.db.queries.providers import Held
 
 
-def hold(tx: Transaction, provider_uuid: str) -> Held:
-    """The provider, locked until the transaction ends. :raises NotFound: there is none."""
+def hold(tx: Transaction, provider_uuid: str, *, to: str = "") -> Held:
+    """The provider, locked until the transaction ends.
+
+    :raises NotFound: there is none; the text tells what it was wanted for, when ``to`` does (``delete``).
+    """
     held = providers.lock(tx, [provider_uuid]).get(provider_uuid)
     if held is None:
-        raise no_provider(provider_uuid)
+        raise no_provider(provider_uuid, to=to)
     return held
 
 
@@ -21,7 +24,9 @@ def require_generation(held: Held, generation: int) -> None:
     """Nothing, when the caller knows the provider as it is now. :raises Conflict: somebody changed it since."""
     if held.generation != generation:
         raise Conflict(
-            f"resource provider generation conflict: {held.uuid} is at {held.generation}, not {generation}.",
+            f"resource provider generation conflict for resource provider {held.uuid}: "
+            f"actual: {held.generation}, given: {generation}. Resource provider's generation already "
+            "changed. Please update the generation and try again.",
             code=codes.CONCURRENT_UPDATE,
         )
 
@@ -33,6 +38,7 @@ def changed(tx: Transaction, held: Held) -> int:
     return held.generation + 1
 
 
-def no_provider(provider_uuid: str) -> NotFound:
+def no_provider(provider_uuid: str, *, to: str = "") -> NotFound:
     """What is said of a uuid that no provider has."""
-    return NotFound(f"No resource provider with uuid {provider_uuid} found.")
+    purpose = f" for {to}" if to else ""
+    return NotFound(f"No resource provider with uuid {provider_uuid} found{purpose}.")

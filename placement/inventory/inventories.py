@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from placement.db.models import resource_classes
 from placement.db.queries import allocations, inventories, named, provider_filters, providers
 from placement.inventory.guarding import changed, hold, no_provider, require_generation
 from placement.records import Inventory
+from placement.unknown import UnknownClasses
 
 T = TypeVar("T")
 
@@ -62,13 +63,17 @@ class Inventories:
         def work(tx: Transaction) -> Offer:
             held = hold(tx, provider_uuid)
             require_generation(held, generation)
-            class_ids = provider_filters.known_ids(
-                tx, resource_classes, offered, "resource classes"
-            )
+            try:
+                class_ids = provider_filters.known_ids(tx, resource_classes, offered)
+            except UnknownClasses as exc:
+                raise Invalid(
+                    f"Unknown resource class in inventory for resource provider {provider_uuid}: {exc}"
+                ) from exc
             present = inventories.of_providers(tx, [held.id])
             dropped = {stock.class_id for stock in present} - set(class_ids.values())
-            if dropped and allocations.is_used(tx, held.id, dropped):
-                raise in_use(provider_uuid)
+            used = allocations.used_classes(tx, held.id, dropped)
+            if used:
+                raise in_use(provider_uuid, used)
             inventories.replace(
                 tx, held.id, {class_ids[name]: stock for name, stock in offered.items()}
             )
@@ -87,7 +92,7 @@ class Inventories:
 
         def work(tx: Transaction) -> Offer:
             held = hold(tx, provider_uuid)
-            class_ids = provider_filters.known_ids(tx, resource_classes, [name], "resource classes")
+            class_ids = provider_filters.known_ids(tx, resource_classes, [name])
             try:
                 inventories.insert(tx, held.id, class_ids[name], offered)
             except db_exc.DBDuplicateEntry as exc:
@@ -128,7 +133,7 @@ class Inventories:
             held = hold(tx, provider_uuid)
             class_id = named.ids_of(tx, resource_classes, [resource_class]).get(resource_class)
             if class_id is None:
-                raise _not_offered(provider_uuid, resource_class)
+                raise _nothing_to_delete(resource_class)
             if allocations.is_used(tx, held.id, [class_id]):
                 # The code is that of the reference, whose clients compare it.
                 raise Conflict(
@@ -136,7 +141,7 @@ class Inventories:
                     code=codes.CONCURRENT_UPDATE,
                 )
             if not inventories.delete(tx, held.id, class_id):
-                raise _not_offered(provider_uuid, resource_class)
+                raise _nothing_to_delete(resource_class)
             changed(tx, held)
 
         self._run(work)
@@ -146,8 +151,9 @@ class Inventories:
 
         def work(tx: Transaction) -> None:
             held = hold(tx, provider_uuid)
-            if allocations.is_used(tx, held.id):
-                raise in_use(provider_uuid)
+            used = allocations.used_classes(tx, held.id)
+            if used:
+                raise in_use(provider_uuid, used)
             inventories.replace(tx, held.id, {})
             changed(tx, held)
 
@@ -162,15 +168,17 @@ class Inventories:
             ) from exc
 
 
-def in_use(provider_uuid: str) -> Conflict:
-    """What is said when a class would go that somebody holds."""
+def in_use(provider_uuid: str, classes: Iterable[str]) -> Conflict:
+    """What is said when classes would go that somebody holds."""
     return Conflict(
-        f"Inventory at resource provider {provider_uuid} is in use by allocations.",
+        f"Inventory for '{', '.join(classes)}' on resource provider '{provider_uuid}' in use.",
         code=codes.INVENTORY_IN_USE,
     )
 
 
 def _not_offered(provider_uuid: str, resource_class: str) -> NotFound:
-    return NotFound(
-        f"No inventory of class {resource_class} found for resource provider {provider_uuid}."
-    )
+    return NotFound(f"No inventory of class {resource_class} for {provider_uuid}.")
+
+
+def _nothing_to_delete(resource_class: str) -> NotFound:
+    return NotFound(f"No inventory of class {resource_class} found for delete.")

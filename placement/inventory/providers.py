@@ -55,7 +55,12 @@ class Providers:
         def work(tx: Transaction) -> Provider:
             parent = providers.lock(tx, [parent_uuid] if parent_uuid else [])
             if parent_uuid and parent_uuid not in parent:
-                raise Invalid(f"parent provider UUID '{parent_uuid}' does not exist.")
+                why = (
+                    "parent provider UUID cannot be same as UUID."
+                    if parent_uuid == uuid
+                    else f"parent provider UUID does not exist: {parent_uuid}."
+                )
+                raise Invalid(f'Unable to create resource provider "{name}", {uuid}: {why}')
             parent_id = parent[parent_uuid].id if parent_uuid else None
             changes.record(tx, [providers.insert(tx, uuid=uuid, name=name, parent_id=parent_id)])
             return _known(tx, uuid)
@@ -97,7 +102,7 @@ class Providers:
         """
 
         def work(tx: Transaction) -> None:
-            held = hold(tx, uuid)
+            held = hold(tx, uuid, to="delete")
             if providers.count_children(tx, held.id):
                 raise Conflict(
                     f"Unable to delete parent resource provider {uuid}: It has child resource providers.",

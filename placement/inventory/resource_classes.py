@@ -101,4 +101,4 @@ def _own(tx: Transaction, name: str, verb: str) -> Named:
 
 
 def _in_use(name: str) -> Conflict:
-    return Conflict(f"Cannot delete resource class {name}: it is in use in inventory.")
+    return Conflict(f"Error in delete resource class {name}: Class is in use in inventory.")

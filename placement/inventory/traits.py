@@ -101,7 +101,7 @@ class Traits:
             held = hold(tx, provider_uuid)
             if generation is not None:
                 require_generation(held, generation)
-            wanted = set(provider_filters.known_ids(tx, models.traits, names, "traits").values())
+            wanted = set(provider_filters.known_ids(tx, models.traits, names).values())
             if wanted == {trait.id for trait in traits.of_provider(tx, held.id)}:
                 return Carried(held.generation, traits.of_provider(tx, held.id))
             traits.replace(tx, held.id, wanted)

@@ -23,32 +23,34 @@ def move(
 
     :raises Invalid: no such parent, a loop, or a parent is left that may not be left.
     """
-    parent = _hold_parent(tx, parent_uuid)
+    parent = _hold_parent(tx, held, parent_uuid)
     new_parent_id = parent.id if parent else None
     places = providers.lock_trees(tx, {held.id} | ({parent.id} if parent else set()))
     own = places[held.id]
     if own.parent_id == new_parent_id:
         return set()
     if own.parent_id is not None and not may_leave_parent:
-        raise Invalid("re-parenting a provider is not currently allowed.")
+        verb = "un-parenting" if new_parent_id is None else "re-parenting"
+        raise _refused(held, f"{verb} a provider is not currently allowed.")
     moved = _below(places, held.id)
     if new_parent_id in moved:
-        raise Invalid(
-            "creating loop in the provider tree is not allowed: "
-            f"{parent_uuid} is {held.uuid} itself or one of its descendants."
-        )
+        raise _refused(held, "creating loop in the provider tree is not allowed.")
     providers.set_parent(tx, held.id, new_parent_id)
     root_id = places[new_parent_id].root_id if new_parent_id is not None else held.id
     providers.set_root(tx, moved, root_id)
     return moved
 
 
-def _hold_parent(tx: Transaction, parent_uuid: str | None) -> Held | None:
+def _refused(held: Held, why: str) -> Invalid:
+    return Invalid(f"Unable to save resource provider {held.uuid}: {why}")
+
+
+def _hold_parent(tx: Transaction, held: Held, parent_uuid: str | None) -> Held | None:
     if parent_uuid is None:
         return None
     found = providers.lock(tx, [parent_uuid]).get(parent_uuid)
     if found is None:
-        raise Invalid(f"parent provider UUID '{parent_uuid}' does not exist.")
+        raise _refused(held, f"parent provider UUID does not exist: {parent_uuid}.")
     return found
 
 

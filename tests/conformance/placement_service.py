@@ -23,16 +23,14 @@ Options = Mapping[str, Mapping[str, Any]]
 
 
 class PlacementService:
-    """One server; what it serves is replaced as a whole by :meth:`renew`."""
+    """One server, and a WSGI application itself; what it serves is replaced as a whole by :meth:`renew`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._template = folder / "template.db"
         self._database: Database | None = None
         self._application: Callable[..., Iterable[bytes]] | None = None
-        self._server = HttpServer(
-            self._serve, host="127.0.0.1", port=0, threads=4, port_option="port"
-        )
+        self._server = HttpServer(self, host="127.0.0.1", port=0, threads=4, port_option="port")
 
     @property
     def port(self) -> int:
@@ -87,7 +85,7 @@ class PlacementService:
         conf(["--config-file", str(file)], project="placement")
         return conf
 
-    def _serve(
+    def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         assert self._application is not None, "renewed before the first request"

@@ -158,7 +158,7 @@ def read_pages(page: Callable[[Server | None], Sequence[Server]], limit: int) ->
 
 def page_of(database: Database, query: ServerQuery) -> list[Server]:
     with database.read() as tx:
-        return [row.server for row in server_pages.page(tx, query)]
+        return [found.open().server for found in server_pages.page(tx, query)]
 
 
 def pages_of(database: Database, query: ServerQuery) -> list[str]:
@@ -293,7 +293,8 @@ def test_fault_comes_with_servers_in_error_only(cell_database: Database) -> None
             faults.add(tx, server.uuid, replace(fault, message="an old one"))
             faults.add(tx, server.uuid, fault)
     with cell_database.read() as tx:
-        found = server_pages.page(tx, ServerQuery(sort=NEWEST_FIRST, limit=10))
+        page = server_pages.page(tx, ServerQuery(sort=NEWEST_FIRST, limit=10))
+    found = [each.open() for each in page]
     assert {row.server.uuid: row.fault for row in found} == {failed.uuid: fault, well.uuid: None}
 
 

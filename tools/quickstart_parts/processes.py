@@ -15,6 +15,9 @@ from pathlib import Path
 # requests that are being answered.
 STOP_S = 5.0
 
+# Only a process that hangs inside the kernel survives SIGKILL for longer, and no patience helps there.
+KILL_S = 2.0
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,11 +61,24 @@ def stop(processes: Sequence[subprocess.Popen[bytes]], *, patience_s: float = ST
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
-        # The session outlives its leader when a child ignored the signal.
-        for pid in session_members(process.pid):
+        _kill_session(process.pid)
+        process.wait()
+
+
+def _kill_session(session: int) -> None:
+    """Kill what is left of a session; it outlives its leader when a child ignores the signal.
+
+    Again and again for a while: a process can fork between the look and the signal, and a killed one
+    takes a moment to go.
+    """
+    deadline = time.monotonic() + KILL_S
+    while members := session_members(session):
+        for pid in members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        process.wait()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
 
 
 def session_members(session: int) -> tuple[int, ...]:

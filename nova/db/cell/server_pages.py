@@ -7,20 +7,23 @@ compares by code point whatever the database's collation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
-from groundwork.columns import UtcTime
+from groundwork.columns import Json, UtcTime
 from groundwork.database import Transaction
 from groundwork.errors import Invalid
 from nova.db.cell import faults, servers
 from nova.db.cell.faults import Fault
 from nova.db.cell.models import instances, tags
+from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 
 #: Sort keys of the API -> columns. ``locked`` sorts servers by whether somebody locked them.
@@ -93,13 +96,26 @@ class ServerRow:
     fault: Fault | None = None
 
 
-def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row of a cell's page. Most of what cells find is cut off when pages are merged, so it is opened late."""
+
+    position: tuple[Any, ...]
+    open: Callable[[], ServerRow]
+
+    @property
+    def uuid(self) -> str:
+        """The server's."""
+        return str(self.position[-1])
+
+
+def page(tx: Transaction, query: ServerQuery) -> Sequence[Found]:
     """This cell's rows of the page, in order; at most ``query.limit``.
 
     :raises Invalid: this database's regular expressions do not have something in the query's.
     """
     statement = (
-        sa.select(*servers.COLUMNS)
+        sa.select(*_COLUMNS)
         .where(*_conditions(tx, query))
         .order_by(*_order(tx, query.sort))
         .limit(query.limit)
@@ -110,15 +126,72 @@ def page(tx: Transaction, query: ServerQuery) -> Sequence[ServerRow]:
         if query.matches and _is_about_pattern(exc):
             raise Invalid("A regular expression in the filters cannot be used.") from exc
         raise
-    uuids = [row.uuid for row in rows]
-    tags_of = servers.tags_of(tx, uuids)
+    tags_of = servers.tags_of(tx, [row.uuid for row in rows])
     faults_of = faults.latest(
         tx, [row.uuid for row in rows if row.vm_state == "error" or row.deleted]
     )
+    values_of = _position_reader(query.sort)
     return [
-        ServerRow(servers.to_server(row, tags_of.get(row.uuid, ())), faults_of.get(row.uuid))
+        Found(
+            position=values_of(row),
+            open=partial(_open, row, tags_of.get(row.uuid, ()), faults_of.get(row.uuid)),
+        )
         for row in rows
     ]
+
+
+# Documents come as the text that they are, to be read only for servers that are shown.
+_COLUMNS = (
+    *(
+        sa.type_coerce(column, sa.Text).label(column.name)
+        if isinstance(column.type, Json)
+        else column
+        for column in servers.COLUMNS
+    ),
+    instances.c.flavorid,
+)
+_NAMES = tuple(column.name for column in servers.COLUMNS)
+_DOCUMENTS = tuple(column.name for column in servers.COLUMNS if isinstance(column.type, Json))
+
+
+def _open(row: sa.Row[Any], server_tags: Sequence[str], fault: Fault | None) -> ServerRow:
+    values = dict(zip(_NAMES, row, strict=False))
+    for name in _DOCUMENTS:
+        text = values[name]
+        if name == "flavor":
+            values[name] = _flavor(text)
+        elif text is not None:
+            values[name] = msgspec.json.decode(text)
+    values["image_properties"] = values["image_properties"] or {}
+    values["security_groups"] = tuple(values["security_groups"])
+    if values["trusted_certs"] is not None:
+        values["trusted_certs"] = tuple(values["trusted_certs"])
+    return ServerRow(Server(tags=tuple(server_tags), **values), fault)
+
+
+@lru_cache(maxsize=1024)
+def _flavor(text: str) -> Flavor:
+    """Servers of one flavor hold the same copy of it, so few different texts come by."""
+    return msgspec.json.decode(text, type=Flavor)
+
+
+def _position_reader(sort: Sequence[Sort]) -> Callable[[sa.Row[Any]], tuple[Any, ...]]:
+    """Reads from a row what :func:`position` reads from a server."""
+    names = {"instance_type_id": "flavorid", "locked": "locked_by"}
+    places = [_COLUMN_PLACES[names.get(each.key, each.key)] for each in sort]
+    locks = [at for at, each in enumerate(sort) if each.key == "locked"]
+    uuid = _COLUMN_PLACES["uuid"]
+
+    def read(row: sa.Row[Any]) -> tuple[Any, ...]:
+        values = [row[place] for place in places]
+        for at in locks:
+            values[at] = 0 if values[at] is None else 1
+        return (*values, row[uuid])
+
+    return read
+
+
+_COLUMN_PLACES = {name: place for place, name in enumerate((*_NAMES, "flavorid"))}
 
 
 def _is_about_pattern(exc: db_exc.DBError | sa.exc.DBAPIError) -> bool:

@@ -130,7 +130,7 @@ class ReshaperOperations:
             parse_uuid(uuid, "resource_provider"): Offer(
                 int(body["resource_provider_generation"]),
                 {
-                    name: parse_inventory(name, one, all_may_be_reserved=True)
+                    name: parse_inventory(name, one, provider_uuid=uuid, all_may_be_reserved=True)
                     for name, one in body["inventories"].items()
                 },
             )

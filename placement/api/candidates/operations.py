@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from groundwork.operations import Answer, Call, operation
-from placement.api.answers import shown
+from placement.api.answers import shown, told_of_query
 from placement.api.candidates import schemas
 from placement.api.candidates.parsing import parse_request
 from placement.api.candidates.views import show_candidates
@@ -30,6 +30,7 @@ class CandidateOperations:
     def search(self, call: Call) -> Answer:
         """Find the ways in which what is asked for could be claimed now."""
         request = parse_request(call)
-        world = self._snapshots.take(traits=request.traits, classes=request.classes)
+        with told_of_query():
+            world = self._snapshots.take(traits=request.traits, classes=request.classes)
         found = list(search(world, request, self._order))
         return shown(call, show_candidates(call, world, found, request.classes))

@@ -24,7 +24,8 @@ def parse_request(call: Call) -> CandidateRequest:
     """
     groups = _parse_groups(call)
     same_subtrees = _parse_same_subtrees(call, groups)
-    _require_resources(call, groups, frozenset[str]().union(*same_subtrees))
+    _require_resources(call, groups)
+    _require_no_orphans(call, groups, frozenset[str]().union(*same_subtrees))
     if sum(suffix != UNSUFFIXED for suffix in groups) > 1 and "group_policy" not in call.query:
         raise Invalid(
             'The "group_policy" parameter is required when specifying more than one '
@@ -32,13 +33,18 @@ def parse_request(call: Call) -> CandidateRequest:
         )
     return CandidateRequest(
         groups=tuple(groups.values()),
-        isolate=call.query.get("group_policy") == "isolate",
+        isolate=_first(call, "group_policy") == "isolate",
         root_required=_parse_root_required(call),
         same_subtrees=same_subtrees,
         limit=_parse_limit(call),
         spreads=since(call, 29),
         tells_mappings=since(call, 34),
     )
+
+
+def _first(call: Call, key: str) -> str | None:
+    """Of these keys the first value counts when they are repeated."""
+    return next(iter(call.query.all(key)), None)
 
 
 def _parse_groups(call: Call) -> dict[str, Group]:
@@ -70,11 +76,16 @@ def _parse_group(call: Call, suffix: str) -> Group:
 def _parse_same_subtrees(call: Call, groups: dict[str, Group]) -> tuple[frozenset[str], ...]:
     subtrees = []
     for value in call.query.all("same_subtree"):
-        suffixes = frozenset(value.split(","))
-        unknown = suffixes - (groups.keys() - {UNSUFFIXED})
+        suffixes = frozenset(suffix.strip() for suffix in value.split(","))
+        if UNSUFFIXED in suffixes:
+            raise Invalid(
+                "Empty string (unsuffixed group) can not be specified in `same_subtree`.",
+                code=codes.QUERY_BAD_VALUE,
+            )
+        unknown = suffixes - groups.keys()
         if unknown:
             raise Invalid(
-                "Real suffixes should be specified in same_subtree: "
+                "Real suffixes should be specified in `same_subtree`: "
                 f"no request group has {', '.join(repr(suffix) for suffix in sorted(unknown))}.",
                 code=codes.QUERY_BAD_VALUE,
             )
@@ -82,15 +93,42 @@ def _parse_same_subtrees(call: Call, groups: dict[str, Group]) -> tuple[frozense
     return tuple(subtrees)
 
 
-def _require_resources(call: Call, groups: dict[str, Group], in_subtrees: frozenset[str]) -> None:
-    """:raises Invalid: no group asks for resources, or one that may not goes without."""
-    code = codes.QUERY_MISSING_VALUE if since(call, 36) else codes.UNDEFINED
-    if not any(group.resources for group in groups.values()):
-        raise Invalid("There must be at least one resources or resources[$S] parameter.", code=code)
+def _require_resources(call: Call, groups: dict[str, Group]) -> None:
+    """:raises Invalid: no group asks for resources; keys that would refine such a group are named."""
+    if any(group.resources for group in groups.values()):
+        return
+    lack = "There must be at least one resources or resources[$S] parameter."
+    for what, key in (("traits", "required"), ("member_of", "member_of")):
+        given = sorted(f"{key}{suffix}" for suffix in groups if f"{key}{suffix}" in call.query)
+        if given:
+            raise Invalid(
+                f"{lack} All {what} parameters must be associated with resources. "
+                f"Found the following orphaned {what} keys: {', '.join(given)}",
+                code=_missing(call),
+            )
+    raise Invalid(
+        f"{lack} At least one request group (`resources` or `resources{{$S}}`) is required.",
+        code=_missing(call),
+    )
+
+
+def _require_no_orphans(call: Call, groups: dict[str, Group], in_subtrees: frozenset[str]) -> None:
+    """:raises Invalid: a group goes without resources and is not placed by ``same_subtree`` instead (1.36)."""
     bare = {suffix for suffix, group in groups.items() if not group.resources} - in_subtrees
-    if bare:
-        shown = ", ".join(f"'{suffix}'" for suffix in sorted(bare))
-        raise Invalid(f"All traits, member_of and in_tree need resources; group {shown} has none.")
+    if not bare:
+        return
+    if since(call, 36) and UNSUFFIXED not in bare:
+        raise Invalid(
+            "Resourceless suffixed group request should be specified in `same_subtree` query param: "
+            f"bad group(s) - {', '.join(sorted(bare))}.",
+            code=codes.QUERY_BAD_VALUE,
+        )
+    shown = ", ".join(repr(suffix) for suffix in sorted(bare))
+    raise Invalid(f"All request groups must specify resources. Without: {shown}.")
+
+
+def _missing(call: Call) -> str:
+    return codes.QUERY_MISSING_VALUE if since(call, 36) else codes.UNDEFINED
 
 
 def _parse_root_required(call: Call) -> TraitsAsked:
@@ -100,11 +138,17 @@ def _parse_root_required(call: Call) -> TraitsAsked:
             "Query parameter 'root_required' may be specified only once.",
             code=codes.QUERY_DUPLICATE_KEY,
         )
-    return parse_traits(values, forbidden=True, any_of=False, key="root_required")
+    return parse_traits(
+        values,
+        forbidden=True,
+        any_of=False,
+        key="root_required",
+        conflict_code=codes.QUERY_BAD_VALUE,
+    )
 
 
 def _parse_limit(call: Call) -> int | None:
-    text = call.query.get("limit", "").lstrip("0")
+    text = (_first(call, "limit") or "").lstrip("0")
     if not text:
         return None
     return int(text) if len(text) < len(str(_LARGEST_LIMIT)) else _LARGEST_LIMIT

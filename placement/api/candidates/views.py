@@ -62,7 +62,8 @@ def _summarize(call: Call, node: Node, only: frozenset[str] | None) -> dict[str,
         }
     }
     if since(call, 17):
-        body["traits"] = sorted(node.traits)
+        # Standard names first.
+        body["traits"] = sorted(node.traits, key=lambda name: (name.startswith("CUSTOM_"), name))
     if since(call, 29):
         body["parent_provider_uuid"] = node.parent.uuid if node.parent else None
         body["root_provider_uuid"] = node.root.uuid

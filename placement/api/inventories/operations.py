@@ -59,7 +59,7 @@ class InventoryOperations:
     def add(self, call: Call) -> Answer:
         """Let a provider offer one class more."""
         uuid, name = call.path["uuid"], call.body["resource_class"]
-        offer = self._inventories.add(uuid, _parse(call, name, call.body))
+        offer = self._inventories.add(uuid, _parse(call, name, call.body, verb="create"))
         headers = location(call, "resource_providers", uuid, "inventories", name)
         return written(call, show_one(offer, name), changed_at=_newest(offer), headers=headers)
 
@@ -148,8 +148,14 @@ class InventoryOperations:
         return Answer()
 
 
-def _parse(call: Call, name: str, body: Mapping[str, Any]) -> Inventory:
-    return parse_inventory(name, body, all_may_be_reserved=since(call, 26))
+def _parse(call: Call, name: str, body: Mapping[str, Any], *, verb: str = "update") -> Inventory:
+    return parse_inventory(
+        name,
+        body,
+        provider_uuid=call.path["uuid"],
+        all_may_be_reserved=since(call, 26),
+        verb=verb,
+    )
 
 
 def _newest(offer: Offer) -> datetime | None:

@@ -11,13 +11,23 @@ from placement.records import LARGEST_AMOUNT, Inventory
 
 
 def parse_inventory(
-    resource_class: str, body: Mapping[str, Any], *, all_may_be_reserved: bool
+    resource_class: str,
+    body: Mapping[str, Any],
+    *,
+    provider_uuid: str,
+    all_may_be_reserved: bool,
+    verb: str = "update",
 ) -> Inventory:
-    """The inventory that a body describes. :raises Invalid: more is reserved than there is."""
+    """The inventory that a body describes.
+
+    :raises Invalid: more is reserved than there is; the text says what (``verb``) cannot be done because of that.
+    """
     total, reserved = int(body["total"]), int(body.get("reserved", 0))
     if reserved > total or (reserved == total and not all_may_be_reserved):
+        limit = "greater than total" if all_may_be_reserved else "greater than or equal to total"
         raise Invalid(
-            f"Invalid inventory for '{resource_class}': reserved {reserved} of total {total}."
+            f"Unable to {verb} inventory for resource provider {provider_uuid}: "
+            f"Invalid inventory for '{resource_class}': reserved {reserved} is {limit} {total}."
         )
     return Inventory(
         resource_class=resource_class,

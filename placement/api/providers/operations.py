@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from groundwork.operations import Answer, Call, Query, operation
 from placement.api import shapes
-from placement.api.answers import location, shown, written
+from placement.api.answers import location, shown, told_of_query, written
 from placement.api.microversion import since
 from placement.api.providers import schemas
 from placement.api.providers.views import show_provider
@@ -33,7 +33,8 @@ class ProviderOperations:
     )
     def search(self, call: Call) -> Answer:
         """List the providers that meet all conditions of the query."""
-        found = self._providers.search(_parse(call))
+        with told_of_query():
+            found = self._providers.search(_parse(call))
         newest = max((provider.updated_at for provider in found), default=None)
         body = {"resource_providers": [show_provider(call, provider) for provider in found]}
         return shown(call, body, changed_at=newest)

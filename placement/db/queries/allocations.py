@@ -117,6 +117,19 @@ def is_used(tx: Transaction, provider_id: int, class_ids: Collection[int] | None
     return tx.execute(wanted.limit(1)).first() is not None
 
 
+def used_classes(
+    tx: Transaction, provider_id: int, class_ids: Collection[int] | None = None
+) -> tuple[str, ...]:
+    """The names of the classes (of these only, when given) that somebody holds at the provider, standard ones first."""
+    own, known = allocations.c, resource_classes.c
+    held = (own.resource_provider_id == provider_id, own.resource_class_id == known.id)
+    wanted = sa.select(known.name).where(sa.exists().where(*held)).order_by(known.id)
+    if class_ids is not None:
+        wanted = wanted.where(known.id.in_(sorted(class_ids)))
+    rows: Iterable[Any] = tx.execute(wanted)
+    return tuple(row[0] for row in rows)
+
+
 def usages_of_provider(tx: Transaction, provider_id: int) -> dict[str, int]:
     """The sum held, by class; a class that is offered and not held counts 0."""
     own = inventories.c

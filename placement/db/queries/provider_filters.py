@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
-from groundwork.errors import Invalid
 from placement.db.models import (
     allocations,
     inventories,
@@ -20,15 +19,16 @@ from placement.db.models import (
 from placement.db.queries import named, providers
 from placement.grammar import AggregatesAsked, TraitsAsked
 from placement.records import LARGEST_AMOUNT, Provider, ProviderQuery
+from placement.unknown import UnknownClasses, UnknownTraits
 
 Condition = sa.ColumnElement[bool]
 _OWN = resource_providers.c
 
 
 def search(tx: Transaction, wanted: ProviderQuery) -> tuple[Provider, ...]:
-    """The providers that meet all conditions, by id. :raises Invalid: an unknown trait or class."""
-    trait_ids = known_ids(tx, traits, wanted.required.names, "traits")
-    class_ids = known_ids(tx, resource_classes, wanted.resources, "resource classes")
+    """The providers that meet all conditions, by id. :raises UnknownNames: of a trait or class."""
+    trait_ids = known_ids(tx, traits, wanted.required.names)
+    class_ids = known_ids(tx, resource_classes, wanted.resources)
     conditions = [
         *_identity(wanted),
         *_membership(wanted.member_of),
@@ -39,13 +39,13 @@ def search(tx: Transaction, wanted: ProviderQuery) -> tuple[Provider, ...]:
     return providers.fetch(tx, statement)
 
 
-def known_ids(tx: Transaction, table: sa.Table, names: Iterable[str], kind: str) -> dict[str, int]:
-    """Id by name. :raises Invalid: some do not exist; the text lists them."""
+def known_ids(tx: Transaction, table: sa.Table, names: Iterable[str]) -> dict[str, int]:
+    """Id by name of traits or resource classes. :raises UnknownNames: some do not exist."""
     asked = set(names)
     ids = named.ids_of(tx, table, asked)
     missing = asked - ids.keys()
     if missing:
-        raise Invalid(f"No such {kind}: {', '.join(sorted(missing))}.")
+        raise UnknownTraits(missing) if table is traits else UnknownClasses(missing)
     return ids
 
 

@@ -153,13 +153,13 @@ def set_root(tx: Transaction, provider_ids: Collection[int], root_id: int) -> No
     )
 
 
-def raise_generation(tx: Transaction, provider_ids: Iterable[int]) -> None:
-    """Add one to each generation; the caller holds the locks, or means to order itself behind who does."""
+def raise_generation(tx: Transaction, provider_ids: Iterable[int], *, by: int = 1) -> None:
+    """Add to each generation; the caller holds the locks, or means to order itself behind who does."""
     own = resource_providers.c
     tx.execute(
         sa.update(resource_providers)
         .where(own.id.in_(sorted(set(provider_ids))))
-        .values(generation=own.generation + 1)
+        .values(generation=own.generation + by)
     )
 
 

@@ -119,10 +119,10 @@ def test_repeated_keys(client: Client) -> None:
     repeated = "resources=VCPU:1&required=HW_CPU_X86_VMX&required=HW_NUMA_ROOT"
     assert providers(ask(client, repeated, "1.38")) == [[NUMA]]
     assert providers(ask(client, repeated, "1.39")) == []
-    assert providers(ask(client, "resources=VCPU:99&resources=VCPU:1&limit=1&limit=5")) == [
-        [NUMA],
-        [OTHER],
-    ]
+    # Of most keys the last counts, of these two the first.
+    assert len(providers(ask(client, "resources=VCPU:99&resources=VCPU:1&limit=5&limit=1"))) == 2
+    both = "resources1=VCPU:1&resources2=MEMORY_MB:1&group_policy=isolate&group_policy=none"
+    assert providers(ask(client, both)) == [[HOST, NUMA]]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,10 @@ def test_repeated_keys(client: Client) -> None:
         (
             "resources=VCPU:1&root_required=HW_NUMA_ROOT&root_required=COMPUTE_NODE",
             "placement.query.duplicate_key",
+        ),
+        (
+            "resources=VCPU:1&root_required=COMPUTE_NODE,!COMPUTE_NODE",
+            "placement.query.bad_value",
         ),
         ("resources=VCPU:1&root_required=in:HW_NUMA_ROOT", None),
         ("resources=VCPU:0", None),
@@ -154,7 +158,7 @@ def test_repeated_keys(client: Client) -> None:
         (f"resources=VCPU:1&member_of={AGG},{AGG}", None),
         ("resources1=VCPU:1&resources2=VCPU:1", None),
         ("resources1=VCPU:1&resources2=VCPU:1&group_policy=both", None),
-        ("resources=VCPU:1&required1=COMPUTE_NODE", None),
+        ("resources=VCPU:1&required1=COMPUTE_NODE", "placement.query.bad_value"),
         ("resources1=VCPU:1&required=COMPUTE_NODE", None),
         ("resources=VCPU:1&color=red", None),
         ("resources" + "x" * 65 + "=VCPU:1", None),
@@ -164,6 +168,39 @@ def test_repeated_keys(client: Client) -> None:
 def test_bad_queries(client: Client, query: str, code: str | None) -> None:
     error = error_of(client("GET", f"/allocation_candidates?{query}"))
     assert (error["status"], error["code"]) == (400, code or "placement.undefined_code")
+
+
+def test_blanks_around_values_are_no_harm(client: Client) -> None:
+    """Folded lines in scripts and YAML leave them behind."""
+    query = (
+        "resources1=VCPU:1%20&required1=HW_NUMA_ROOT%20&resources2=MEMORY_MB:1&group_policy=none"
+        f"&same_subtree=1,2%20&member_of2={AGG}%20"
+    )
+    assert providers(ask(client, query)) == [[HOST, NUMA]]
+
+
+@pytest.mark.parametrize(
+    ("query", "minor", "text"),
+    [
+        ("limit=1", 16, "'resources' is a required property"),
+        ("group_policy=none", 25, "At least one request group (`resources` or `resources{$S}`)"),
+        ("required=A&required1=B", 25, "orphaned traits keys: required, required1"),
+        (f"member_of1={AGG}", 25, "orphaned member_of keys: member_of1"),
+        (f"resources=VCPU:1&in_tree1={HOST}", 31, "All request groups must specify resources."),
+        (f"resources=VCPU:1&in_tree1={HOST}", 36, "should be specified in `same_subtree`"),
+        ("resources=VCPU:1&same_subtree=1", 36, "Real suffixes should be specified"),
+        ("resources=VCPU:1&required=in:A,B", 38, "only supported since microversion 1.39"),
+        ("resources=VCPU:1&limit=x", 39, "Failed validating 'pattern' in schema"),
+        ("resources1.=VCPU:1", 39, "does not match any of the regexes"),
+        ("resources=VCPU:x", 39, "Requested resource VCPU expected positive integer amount."),
+        ("resources=", 39, "Got: empty string."),
+    ],
+)
+def test_refusals_say_what_would_be_right(
+    client: Client, query: str, minor: int, text: str
+) -> None:
+    answer = client("GET", f"/allocation_candidates?{query}", version=f"1.{minor}")
+    assert text in error_of(answer)["detail"]
 
 
 @pytest.mark.parametrize("query", ["resources01=VCPU:1", "resources0=VCPU:1", "resourcesX=VCPU:1"])

@@ -26,20 +26,32 @@ def body(hints: Any = None, **server: Any) -> dict[str, Any]:
     return found if hints is None else {**found, "os:scheduler_hints": hints}
 
 
-def create(cloud: ServerCloud, *, hints: Any = None, how: Any = None, **server: Any) -> list[Server]:
+def create(
+    cloud: ServerCloud, *, hints: Any = None, how: Any = None, **server: Any
+) -> list[Server]:
     """The servers that a request promises, in the order of their numbers."""
     cloud.answer(
-        "/servers", method="POST", body=body(hints, **server), status=202, **{"version": NEWEST, **(how or {})}
+        "/servers",
+        method="POST",
+        body=body(hints, **server),
+        status=202,
+        **{"version": NEWEST, **(how or {})},
     )
     with cloud.api_database.read() as tx:
         found = [build.server for build in builds.visible(tx)]
     return sorted(found, key=lambda each: each.launch_index)
 
 
-def refused(cloud: ServerCloud, status: int = 400, *, hints: Any = None, how: Any = None, **server: Any) -> str:
+def refused(
+    cloud: ServerCloud, status: int = 400, *, hints: Any = None, how: Any = None, **server: Any
+) -> str:
     """The text of a refusal, after which nothing is recorded."""
     text = cloud.refused(
-        "/servers", status, method="POST", body=body(hints, **server), **{"version": NEWEST, **(how or {})}
+        "/servers",
+        status,
+        method="POST",
+        body=body(hints, **server),
+        **{"version": NEWEST, **(how or {})},
     )
     for table in (build_requests, instance_mappings, request_specs):
         assert cloud.rows(table) == []
@@ -51,7 +63,9 @@ def test_every_field_is_kept(cloud: ServerCloud) -> None:
     with cloud.api_database.write() as tx:
         key_pairs.create_key_pair(
             tx,
-            KeyPair(user_id="admin", name="key", type="ssh", fingerprint="f", public_key="ssh-rsa A"),
+            KeyPair(
+                user_id="admin", name="key", type="ssh", fingerprint="f", public_key="ssh-rsa A"
+            ),
             limit=-1,
         )
     [server] = create(
@@ -382,7 +396,9 @@ def test_build_request_is_shown_listed_and_deleted(cloud: ServerCloud) -> None:
     assert shown["host_status"] == ""
     assert [each["id"] for each in cloud.answer("/servers")["servers"]] == [server.uuid]
     assert cloud.answer("/servers?status=active")["servers"] == []
-    assert [each["id"] for each in cloud.answer("/servers?status=build")["servers"]] == [server.uuid]
+    assert [each["id"] for each in cloud.answer("/servers?status=build")["servers"]] == [
+        server.uuid
+    ]
     cloud.answer(f"/servers/{server.uuid}", method="DELETE", status=204)
     assert cloud.answer("/servers")["servers"] == []
     for method in ("GET", "DELETE"):

@@ -165,7 +165,9 @@ def listed(cloud: ServerCloud) -> None:
 @pytest.mark.parametrize("path", [each for each in found("*.json") if each.id in UNREACHABLE])
 def test_cell_that_does_not_answer(cloud: ServerCloud, path: Path) -> None:
     documented = json.loads(path.read_text())
-    created = create(cloud, {"name": "lost", "imageRef": IMAGE, "flavorRef": "1", "networks": "none"})
+    created = create(
+        cloud, {"name": "lost", "imageRef": IMAGE, "flavorRef": "1", "networks": "none"}
+    )
     cloud.move_to_cell(created, "cell1")
     cloud.silence("cell1")
     where = {

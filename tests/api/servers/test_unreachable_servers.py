@@ -67,9 +67,7 @@ def test_alone_it_tells_what_its_request_said(cloud: ServerCloud, lost: str) -> 
 
 def test_alone_it_is_its_owners(cloud: ServerCloud, lost: str) -> None:
     assert cloud.answer(f"/servers/{lost}", version="2.69", roles=USER)["server"]["id"] == lost
-    assert cloud.refused(
-        f"/servers/{lost}", 404, version="2.69", roles=USER, project=OTHER_PROJECT
-    )
+    assert cloud.refused(f"/servers/{lost}", 404, version="2.69", roles=USER, project=OTHER_PROJECT)
 
 
 def test_lists_hold_only_the_projects_own(cloud: ServerCloud, lost: str) -> None:

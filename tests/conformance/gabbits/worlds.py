@@ -129,9 +129,7 @@ def with_numa_and_networks(build: Builder) -> None:
 def with_numa_and_networks_in_a_deep_tree(build: Builder) -> None:
     """The same two hosts under two parents of one grandparent."""
     top = build.provider("gp1")
-    _numa_and_networks(
-        build, build.provider("p1", parent=top), build.provider("p2", parent=top)
-    )
+    _numa_and_networks(build, build.provider("p1", parent=top), build.provider("p2", parent=top))
 
 
 def _numa_and_networks(build: Builder, parent_1: str | None, parent_2: str | None) -> None:

@@ -28,7 +28,7 @@ def test_every_kind_of_write_is_announced_and_raises_what_it_should(rooms: Rooms
     def now() -> int:
         return rooms.generation(host)
 
-    writes: list[tuple[Callable[[], object], bool]] = [
+    writes: list[tuple[Callable[[], object], int]] = [
         (lambda: rooms.inventories.add(host, vcpu), True),
         (lambda: rooms.inventories.update(host, generation=now(), offered=vcpu), True),
         (lambda: rooms.inventories.replace(host, generation=now(), offered={"VCPU": vcpu}), True),
@@ -48,7 +48,7 @@ def test_every_kind_of_write_is_announced_and_raises_what_it_should(rooms: Rooms
             lambda: reshaper.reshape(
                 {host: Offer(now(), {"VCPU": vcpu})}, [claim(consumer, {host: {"VCPU": 2}})]
             ),
-            True,
+            3,
         ),
         (lambda: rooms.claims.release(consumer), False),
         (lambda: rooms.inventories.delete_all(host), True),

@@ -174,7 +174,7 @@ def test_unknown_things_are_told_and_write_nothing(rooms: Rooms) -> None:
         rooms.claim(str(uuid4()), {str(uuid4()): {"VCPU": 1}})
     with pytest.raises(Invalid, match="CUSTOM_NONE"):
         rooms.claim(str(uuid4()), {host: {"CUSTOM_NONE": 1}})
-    with pytest.raises(Conflict, match="no inventory"):
+    with pytest.raises(Conflict, match="Inventory for 'DISK_GB' on"):
         rooms.claim(str(uuid4()), {host: {"DISK_GB": 1}})
     assert rows(rooms, consumers) == 0
 

@@ -33,7 +33,11 @@ def test_inventory_and_its_use_move_to_a_child(rooms: Rooms, reshaper: Reshaper)
     reshaper.reshape(offers, [claim(consumer, {host: {"VCPU": 2}, child: {"VGPU": 4}})])
     assert rooms.used(child, "VGPU") == 4
     assert list(rooms.inventories.show(host).inventories) == ["VCPU"]
-    assert (rooms.generation(host), rooms.generation(child)) == (generation + 1, 1)
+    # Twice for the inventories and once for the allocations.
+    assert (rooms.generation(host), rooms.generation(child)) == (generation + 3, 3)
+    empty = {child: Offer(3, {})}
+    reshaper.reshape(empty, [claim(consumer, {host: {"VCPU": 2}})])
+    assert (rooms.generation(host), rooms.generation(child)) == (generation + 4, 5)
 
 
 def test_dropped_class_that_is_still_used_is_refused(rooms: Rooms, reshaper: Reshaper) -> None:

@@ -51,8 +51,8 @@ def test_a_parent_is_left_only_where_that_is_allowed(rooms: Rooms) -> None:
     child = rooms.provider("child")
     move(rooms, child, one, may_move=False)
     move(rooms, child, one, may_move=False)
-    for parent in (two, None):
-        with pytest.raises(Invalid, match="re-parenting"):
+    for parent, verb in ((two, "re-parenting"), (None, "un-parenting")):
+        with pytest.raises(Invalid, match=verb):
             move(rooms, child, parent, may_move=False)
 
 

@@ -21,9 +21,11 @@ from groundwork.database import Database
 from groundwork.serving import HttpServer
 from nova.cells.registry import Cell
 from nova.cmd import beginning
+from nova.cmd import plane as plane_module
 from nova.cmd.all import EmbeddedPlane
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
+from nova.scheduler.service import SchedulerEndpoint
 from nova.virt.fake import FakeDriver
 from placement.api.app import make_application
 from placement.cmd import beginning as placement_beginning
@@ -124,7 +126,10 @@ class Cloud:
             glance_port=self._glance_server.port,
             overrides=overrides,
         )
-        self.embedded = EmbeddedPlane(self.conf)
+        self._endpoints: list[SchedulerEndpoint] = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(plane_module, "SchedulerEndpoint", self._make_scheduler)
+            self.embedded = EmbeddedPlane(self.conf)
         self.embedded.start()
         port = self.conf.embedded.listen_port
         self.compute = Client(
@@ -137,6 +142,10 @@ class Cloud:
             version="1.39",
             token="admin",
         )
+
+    def _make_scheduler(self, **collaborators: Any) -> SchedulerEndpoint:
+        self._endpoints.append(SchedulerEndpoint(**collaborators))
+        return self._endpoints[-1]
 
     def stop(self) -> None:
         self.embedded.stop()
@@ -156,7 +165,12 @@ class Cloud:
         return {"server": {key: value for key, value in server.items() if value is not None}}
 
     def create(
-        self, name: str = "server", *, version: str | None = None, token: str | None = None, **more: Any
+        self,
+        name: str = "server",
+        *,
+        version: str | None = None,
+        token: str | None = None,
+        **more: Any,
     ) -> str:
         """Ask for a server; its uuid."""
         answer = self.compute(
@@ -165,7 +179,9 @@ class Cloud:
         return str(answer.json()["server"]["id"])
 
     def show(self, uuid: str, **how: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.compute.get(f"/servers/{uuid}", **{"token": ADMIN, **how})["server"]
+        found: dict[str, Any] = self.compute.get(f"/servers/{uuid}", **{"token": ADMIN, **how})[
+            "server"
+        ]
         return found
 
     def wait_until(self, uuid: str, status: str) -> dict[str, Any]:
@@ -179,6 +195,16 @@ class Cloud:
         shown: dict[str, Any] = wait_for(f"{status} of server {uuid}", settled)
         assert shown["status"] == status, shown.get("fault")
         return shown
+
+    def wait_until_error(self, uuid: str) -> dict[str, Any]:
+        """The server once its build has failed."""
+
+        def failed() -> dict[str, Any] | None:
+            shown = self.show(uuid)
+            return shown if shown["status"] == "ERROR" else None
+
+        found: dict[str, Any] = wait_for(f"ERROR of server {uuid}", failed)
+        return found
 
     def build(self, name: str = "server", **more: Any) -> dict[str, Any]:
         """A server that is ACTIVE."""
@@ -230,6 +256,12 @@ class Cloud:
                 assert consumer not in found, f"{consumer} holds two hosts"
                 found[consumer] = provider["name"]
         return found
+
+    @property
+    def scheduler(self) -> SchedulerEndpoint:
+        """What answers for the scheduler on the API bus."""
+        [endpoint] = self._endpoints
+        return endpoint
 
     def drivers(self) -> dict[str, FakeDriver]:
         """The hypervisor of each host."""
@@ -287,6 +319,32 @@ class Cloud:
 
 
 @contextmanager
+def silent_scheduler(cloud: Cloud) -> Iterator[Event]:
+    """No build is scheduled until the event is set (at the latest when the block ends)."""
+    release = Event()
+    selector = cloud.scheduler._selector
+    select = selector.select
+
+    def wait_and_select(*args: Any, **more: Any) -> Any:
+        release.wait(PATIENCE_S)
+        return select(*args, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cloud.scheduler, "_selector", _Selecting(wait_and_select))
+        try:
+            yield release
+        finally:
+            release.set()
+
+
+class _Selecting:
+    """A selector that does something else."""
+
+    def __init__(self, select: Callable[..., Any]) -> None:
+        self.select = select
+
+
+@contextmanager
 def held_spawns(cloud: Cloud) -> Iterator[Event]:
     """No guest is completed until the event is set (at the latest when the block ends)."""
     release = Event()
@@ -328,7 +386,11 @@ def make_placement(folder: Path) -> Callable[..., Any]:
 
 
 def nova_conf(
-    folder: Path, *, placement_port: int, glance_port: int, overrides: Mapping[str, Mapping[str, Any]]
+    folder: Path,
+    *,
+    placement_port: int,
+    glance_port: int,
+    overrides: Mapping[str, Mapping[str, Any]],
 ) -> cfg.ConfigOpts:
     """nova.conf as the quick start would write it, with answers checked against their schemas."""
     groups: dict[str, dict[str, Any]] = {
@@ -337,7 +399,7 @@ def nova_conf(
         "placement": _endpoint(placement_port),
         "glance": _endpoint(glance_port),
         "embedded": {"listen_port": free_port(), "hosts_per_cell": 2},
-        "quota": {"instances": 20, "cores": 200, "ram": -1, "metadata_items": 5},
+        "quota": {"instances": 20, "cores": -1, "ram": -1, "metadata_items": 5},
     }
     for group, options in overrides.items():
         groups.setdefault(group.replace("default", "DEFAULT"), {}).update(options)

@@ -33,9 +33,12 @@ def write(path: Path, sections: Sections) -> Path:
     return path
 
 
-def placement(database: str) -> Sections:
+def placement(database: str, *, sync_on_startup: bool = False) -> Sections:
     """The Placement service."""
-    return {"api": {"auth_strategy": "noauth2"}, "placement_database": {"connection": database}}
+    return {
+        "api": {"auth_strategy": "noauth2"},
+        "placement_database": {"connection": database, "sync_on_startup": sync_on_startup},
+    }
 
 
 def above_cells(
@@ -49,7 +52,7 @@ def above_cells(
         "database": {"connection": cell0_database},
         "placement": _service(urls.placement),
         "glance": _service(urls.glance),
-        "quota": {"instances": -1, "cores": -1, "ram": -1},
+        "quota": dict.fromkeys(("instances", "cores", "ram"), -1),
     }
 
 
@@ -67,6 +70,25 @@ def compute(*, bus: str, host: str, state: Path, urls: Urls, spawn_delay_s: floa
     return {
         "DEFAULT": {**_defaults(bus, host, state), "compute_driver": "fake.FakeDriver"},
         "placement": _service(urls.placement),
+        "fake_driver": {"spawn_delay": spawn_delay_s},
+    }
+
+
+def embedded(*, state: Path, port: int, urls: Urls, spawn_delay_s: float) -> Sections:
+    """Everything in one process: two cells with a host each."""
+    return {
+        "DEFAULT": {
+            "state_path": state,
+            "compute_driver": "fake.FakeDriver",
+            "report_interval": 1,
+            "service_down_time": SERVICE_DOWN_S,
+            "compute_resources_interval": 5,
+        },
+        "api": {"auth_strategy": "noauth2", "response_validation": "error"},
+        "embedded": {"listen_port": port},
+        "placement": _service(urls.placement),
+        "glance": _service(urls.glance),
+        "quota": dict.fromkeys(("instances", "cores", "ram"), -1),
         "fake_driver": {"spawn_delay": spawn_delay_s},
     }
 

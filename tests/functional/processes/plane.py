@@ -12,7 +12,6 @@ the end, also after a failure.
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from tests.functional.processes import configs, programs
 from tests.functional.processes.broker import Vhosts
 from tests.functional.processes.engines import Databases
 from tests.functional.processes.os_process import OsProcess
+from tests.functional.processes.ports import free_ports
 from tests.functional.processes.rest import Compute, Placement
 from tests.functional.processes.waiting import wait_for
 
@@ -59,7 +59,7 @@ class Plane:
         self.took_s: dict[str, float] = {}
         self.processes: dict[str, OsProcess] = {}
         self._spawn_delay_s = spawn_delay_s
-        self._ports = dict(zip(("placement", "glance", "nova-api"), _free_ports(3), strict=True))
+        self._ports = dict(zip(("placement", "glance", "nova-api"), free_ports(3), strict=True))
         self._logs = folder / "logs"
         self.compute = Compute(self.url("nova-api"))
         self.placement = Placement(self.url("placement"))
@@ -180,8 +180,7 @@ class Plane:
     def _declare(self) -> None:
         """Every process by its name, in the order in which they are started."""
         port = self._ports["glance"]
-        glance = programs.ROOT / "tests/fakes/glance.py"
-        self._add("glance", [programs.PYTHON, str(glance), "--port", str(port)])
+        self._add("glance", programs.script("tests/fakes/glance.py", "--port", str(port)))
         self._add_wsgi("placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR="placement")
         self._add_wsgi("nova-api", "nova.wsgi.osapi_compute", OS_NOVA_CONFIG_DIR="control")
         self._add_daemon("super-conductor", "nova-conductor")
@@ -290,10 +289,3 @@ class Plane:
         began = time.monotonic()
         yield
         self.took_s[name] = time.monotonic() - began
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all held until the last is found, or they might be the same."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(found.getsockname()[1]) for found in sockets]

@@ -5,29 +5,40 @@ from __future__ import annotations
 import configparser
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-PYTHON = sys.executable
+_PYTHON = sys.executable
+
+
+#: Makes a Python process write the stacks of its threads to its log; see ``OsProcess.stop``.
+STACKS = signal.SIGUSR1
+_SHOW_STACKS = f"import faulthandler; faulthandler.register({int(STACKS)})"
 
 
 def console_script(name: str, *arguments: str) -> list[str]:
-    """What the console script of that name in setup.cfg runs."""
+    """What the console script of that name in setup.cfg runs; it shows its stacks when it is asked to."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     for line in config["options.entry_points"]["console_scripts"].strip().splitlines():
         script, _, target = (part.strip() for part in line.partition("="))
         if script == name:
             module, _, function = target.partition(":")
-            start = f"from {module} import {function}; {function}()"
-            return [PYTHON, "-c", start, *arguments]
+            start = f"{_SHOW_STACKS}; from {module} import {function}; {function}()"
+            return [_PYTHON, "-c", start, *arguments]
     raise LookupError(f"setup.cfg has no console script {name}")
+
+
+def script(path: str, *arguments: str) -> list[str]:
+    """Run a file of the source tree."""
+    return [_PYTHON, str(ROOT / path), *arguments]
 
 
 def find_uwsgi() -> str | None:
     """uWSGI of this Python's environment; None where it is not installed."""
-    return shutil.which("uwsgi", path=str(Path(PYTHON).parent))
+    return shutil.which("uwsgi", path=str(Path(_PYTHON).parent))
 
 
 def uwsgi_service(module: str, *, port: int, processes: int, threads: int) -> list[str]:

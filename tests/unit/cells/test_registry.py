@@ -85,7 +85,9 @@ def test_reading_is_not_repeated_while_it_is_fresh(database: CountingDatabase) -
     assert database.reads == 2
 
 
-def test_new_cell_is_seen_after_a_while_and_at_once_when_it_is_asked_for(database: Database) -> None:
+def test_new_cell_is_seen_after_a_while_and_at_once_when_it_is_asked_for(
+    database: Database,
+) -> None:
     clock = Clock()
     registry = Registry(database, clock=clock)
     registry.all()

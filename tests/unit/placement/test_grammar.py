@@ -15,6 +15,13 @@ def test_of_a_class_given_twice_the_last_amount_counts() -> None:
     assert parse_resources("VCPU:1,MEMORY_MB:512,VCPU:2") == {"VCPU": 2, "MEMORY_MB": 512}
 
 
+def test_blanks_around_parts_are_left_out() -> None:
+    assert parse_resources(" VCPU:1, MEMORY_MB:512 ") == {"VCPU": 1, "MEMORY_MB": 512}
+    asked = parse_traits([" A, !B ", " in:C, D "], forbidden=True, any_of=True)
+    assert asked.names == {"A", "B", "C", "D"}
+    assert parse_aggregates([f" !in:{U1}, {U2} "], forbidden=True).none_of == {U1, U2}
+
+
 def test_amount_beyond_every_column_is_parsed() -> None:
     assert parse_resources("VCPU:99999999999999999999") == {"VCPU": 99999999999999999999}
 
@@ -22,7 +29,7 @@ def test_amount_beyond_every_column_is_parsed() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "VCPU", "VCPU:", "VCPU:0", "VCPU:-1", "VCPU:1.5", "vcpu:1", "VCPU:1,", ":1", "VCPU=1"]
-    + ["VCPU:" + "9" * 5000, "VCPU:1 ", "VCPU:\u0661"],
+    + ["VCPU:" + "9" * 5000, "VCPU: 1", "V CPU:1", "VCPU:\u0661"],
 )
 def test_bad_resources_are_refused(text: str) -> None:
     with pytest.raises(Invalid):

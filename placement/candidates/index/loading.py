@@ -1,0 +1,98 @@
+"""From rows of the database to the facts of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from groundwork.database import Transaction
+from groundwork.errors import Invalid
+from placement.candidates.index.facts import Fact, Stock
+from placement.db import models
+from placement.db.queries import facts, named
+from placement.db.queries.facts import Rows
+from placement.records import Inventory
+
+# Providers read at once when everything is loaded; more need more memory for a moment, fewer take more statements.
+_AT_ONCE = 2000
+
+# Different lists remembered; each costs some hundred bytes.
+_MANY_LISTS = 50_000
+
+_CUSTOM_PREFIX = "CUSTOM_"
+
+
+class Loader:
+    """Loads facts, and knows the names of traits, which never change."""
+
+    def __init__(self) -> None:
+        self._traits: dict[int, str] = {}
+        # Hosts of one kind carry the same traits and belong to the same aggregates: equal lists are one object.
+        self._trait_lists: dict[str, tuple[str, ...]] = {}
+        self._aggregate_lists: dict[str, tuple[str, ...]] = {}
+        # Standard names cannot be removed, so those seen once need not be asked for again.
+        self._lasting: dict[str, set[str]] = {}
+
+    def everything(self, tx: Transaction) -> Iterator[Fact]:
+        """All providers, some thousand at a time; what changes meanwhile is in the feed after its start."""
+        last = facts.largest_id(tx)
+        for first in range(1, last + 1, _AT_ONCE):
+            found = list(facts.between(tx, first, min(first + _AT_ONCE - 1, last)))
+            yield from self._facts(tx, sorted(found, key=lambda rows: rows.id))
+
+    def some(self, tx: Transaction, provider_ids: Collection[int]) -> list[Fact]:
+        """Those of these providers that exist."""
+        return list(self._facts(tx, list(facts.of_providers(tx, provider_ids))))
+
+    def needs_look(self, traits: Iterable[str], classes: Iterable[str]) -> bool:
+        """Whether :meth:`require` has to ask the database about one of these names."""
+        return any(self._unsure(kind, names) for kind, names in (("traits", traits), ("resource classes", classes)))
+
+    def require(self, tx: Transaction, traits: Iterable[str], classes: Iterable[str]) -> None:
+        """:raises Invalid: one of these names is no trait or class."""
+        for kind, table, names in (
+            ("traits", models.traits, traits),
+            ("resource classes", models.resource_classes, classes),
+        ):
+            unsure = self._unsure(kind, names)
+            if not unsure:
+                continue
+            present = named.ids_of(tx, table, unsure).keys()
+            if unsure - present:
+                raise Invalid(f"No such {kind}: {', '.join(sorted(unsure - present))}.")
+            lasting = {name for name in present if not name.startswith(_CUSTOM_PREFIX)}
+            self._lasting.setdefault(kind, set()).update(lasting)
+
+    def _unsure(self, kind: str, names: Iterable[str]) -> set[str]:
+        return set(names) - self._lasting.get(kind, set())
+
+    def _facts(self, tx: Transaction, found: Collection[Rows]) -> Iterator[Fact]:
+        if len(self._trait_lists) + len(self._aggregate_lists) > _MANY_LISTS:
+            self._trait_lists, self._aggregate_lists = {}, {}
+        for rows in found:
+            if rows.trait_ids not in self._trait_lists:
+                self._trait_lists[rows.trait_ids] = self._trait_names(tx, rows.trait_ids)
+            if rows.aggregates not in self._aggregate_lists:
+                split = sorted(set(rows.aggregates.split(","))) if rows.aggregates else ()
+                self._aggregate_lists[rows.aggregates] = tuple(split)
+            yield Fact(
+                rows.id,
+                rows.uuid,
+                rows.parent_id,
+                tuple(_stock(*stock) for stock in rows.stocks),
+                self._trait_lists[rows.trait_ids],
+                self._aggregate_lists[rows.aggregates],
+            )
+
+    def _trait_names(self, tx: Transaction, joined: str) -> tuple[str, ...]:
+        ids = [int(part) for part in joined.split(",")] if joined else []
+        if any(trait_id not in self._traits for trait_id in ids):
+            self._traits = {row.id: row.name for row in named.list_named(tx, models.traits)}
+        # One that was removed since its carrier was read is in the feed with it.
+        return tuple(sorted(self._traits[one] for one in ids if one in self._traits))
+
+
+def _stock(
+    name: str, total: int, reserved: int, low: int, high: int, step: int, used: int, ratio: float
+) -> Stock:
+    capacity = Inventory(name, total, reserved, allocation_ratio=ratio).capacity
+    return Stock(name, capacity, low, high, step, used)
