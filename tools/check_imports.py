@@ -116,15 +116,21 @@ ROOMS = (
         because="the ledger is a query over the API database",
     ),
     _room(
+        "nova.life_signs",
+        may=_nova("db", "service"),
+        never=(*HTTP, *MESSAGES),
+        because="services that may open their level's database report there themselves",
+    ),
+    _room(
         "nova.scheduler",
-        may=(*_DAEMON, *_MESSAGES, *_nova("cells", "db")),
+        may=(*_DAEMON, *_MESSAGES, *_nova("cells", "db", "life_signs")),
         never=HTTP,
         because="daemons stand on lifecycle, saga and clients, not on each other or on the API",
     ),
     _room(
         "nova.conductor",
         # virt.driver: what computes report is in the driver's words.
-        may=(*_DAEMON, *_MESSAGES, *_nova("cells", "db", "quota", "virt.driver")),
+        may=(*_DAEMON, *_MESSAGES, *_nova("cells", "db", "life_signs", "quota", "virt.driver")),
         never=HTTP,
         because="daemons stand on lifecycle, saga and clients, not on the API or a compute host",
     ),

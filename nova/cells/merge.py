@@ -16,7 +16,7 @@ class Key:
 
     __slots__ = ("_is_descending", "_value")
 
-    def __init__(self, value: Any, *, is_descending: bool) -> None:
+    def __init__(self, value: Any, is_descending: bool) -> None:
         self._value = (value is not None, value)
         self._is_descending = is_descending
 

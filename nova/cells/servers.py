@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +16,9 @@ from nova.cells.scatter import Down, Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import builds, instance_mappings
 from nova.db.cell import faults, server_pages, servers
-from nova.db.cell.server_pages import Found, ServerQuery, ServerRow
+from nova.db.cell.server_order import position
+from nova.db.cell.server_pages import Found, ServerRow
+from nova.db.cell.server_query import ServerQuery
 from nova.domain.server import Server
 from nova.errors import ServerNotFound
 
@@ -96,21 +98,21 @@ class Servers:
         raise not_found(uuid)
 
     def _in_cell(self, uuid: str, cell: Cell, with_deleted: bool) -> Located:
-        answer = self._scatter.ask(
-            [cell],
-            lambda tx: (
-                servers.find(tx, uuid, with_deleted=with_deleted),
-                faults.latest(tx, [uuid]).get(uuid),
-            ),
-        )[cell]
-        match answer:
+        def look(tx: Transaction) -> ServerRow | None:
+            server = servers.find(tx, uuid, with_deleted=with_deleted)
+            if server is None:
+                return None
+            # Shown in ERROR and for deleted ones only.
+            has_fault = server.is_deleted or server.vm_state == "error"
+            return ServerRow(server, faults.latest(tx, [uuid]).get(uuid) if has_fault else None)
+
+        match self._scatter.ask([cell], look)[cell]:
             case Late() | Down():
                 raise Unavailable(f"Cell {cell.name} does not answer.", cell=cell.uuid)
-            case (None, _):
+            case None:
                 raise not_found(uuid)
-            case (Server() as server, fault):
-                return Located(ServerRow(server, fault), cell)
-        raise AssertionError("unreachable")
+            case row:
+                return Located(row, cell)
 
     def page(
         self, query: ServerQuery, *, project_id: str | None, marker: str | None = None
@@ -124,7 +126,7 @@ class Servers:
         """
         if marker is not None:
             found = self._marker(marker, project_id)
-            query = replace(query, after=server_pages.position(found, query.sort))
+            query = replace(query, after=position(found, query.sort))
         if query.limit == 0:
             return Page(())
         # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
@@ -140,9 +142,10 @@ class Servers:
                     raise answer
                 case _:
                     pages.append(answer)
+        key = _key_of(query)
         merged = merge(
             [*pages, waiting],
-            key=lambda found: _key(found.position, query),
+            key=lambda found: key(found.position),
             identity=lambda found: found.uuid,
         )
         rows = [found.open() for found in itertools.islice(merged, query.limit)]
@@ -171,14 +174,15 @@ class Servers:
         with self._api_database.read() as tx:
             waiting = [build.server for build in builds.visible(tx, project_id=project_id)]
         found = [
-            Found(server_pages.position(server, query.sort), partial(ServerRow, server))
+            Found(position(server, query.sort), partial(ServerRow, server))
             for server in waiting
             if selects(query, server)
         ]
-        found.sort(key=lambda each: _key(each.position, query))
+        key = _key_of(query)
+        found.sort(key=lambda each: key(each.position))
         if query.after is not None:
-            start = _key(query.after, query)
-            found = [each for each in found if _key(each.position, query) > start]
+            start = key(query.after)
+            found = [each for each in found if key(each.position) > start]
         return found[: query.limit]
 
 
@@ -229,10 +233,8 @@ def selects(query: ServerQuery, server: Server) -> bool:
     )
 
 
-def _key(position: Sequence[object], query: ServerQuery) -> tuple[Key, ...]:
+def _key_of(query: ServerQuery) -> Callable[[Sequence[object]], tuple[Key, ...]]:
+    """Makes of a position what Python sorts by as the databases do."""
     last = query.sort[0].is_descending if query.sort else False
-    directions = [*(each.is_descending for each in query.sort), last]
-    return tuple(
-        Key(value, is_descending=is_descending)
-        for value, is_descending in zip(position, directions, strict=True)
-    )
+    directions = (*(each.is_descending for each in query.sort), last)
+    return lambda position: tuple(map(Key, position, directions))

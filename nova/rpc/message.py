@@ -19,6 +19,8 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 
+from groundwork.typed import convert
+
 T = TypeVar("T")
 
 # The type of every point in time inside a message. A naive datetime would be read in whatever zone the receiver lives.
@@ -77,7 +79,7 @@ def decode(plain: Any, declared_type: Any) -> Any:
 
     :raises msgspec.ValidationError: a field without default is missing, or one has the wrong type.
     """
-    return msgspec.convert(plain, declared_type, str_keys=True)
+    return convert(plain, declared_type, str_keys=True)
 
 
 def _snake_case(name: str) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db import journal as rows
 from nova.domain.server import Server
 from nova.errors import OwnershipLost
@@ -161,7 +162,7 @@ class Entry:
             server=self.server,
             payload=msgspec.to_builtins(self.payload),
             request=self.row.payload["request"],
-            failure=msgspec.convert(failure, Failure) if failure else None,
+            failure=convert(failure, Failure) if failure else None,
         )
 
     def go_to(
@@ -219,7 +220,7 @@ class Entry:
         decide = self.operation.on_success if state is State.DONE else self.operation.on_failure
         self._book.store.save(self._tx, self.row, decide(self.server, self.payload))
         if state is State.FAILED and failure:
-            self._book.store.record_fault(self._tx, self.row, msgspec.convert(failure, Failure))
+            self._book.store.record_fault(self._tx, self.row, convert(failure, Failure))
 
     def _swap(self, values: Mapping[str, Any]) -> bool:
         return rows.swap(
@@ -227,7 +228,7 @@ class Entry:
         )
 
     def _typed(self, stored: Mapping[str, Any]) -> Any:
-        return msgspec.convert(stored["values"], self.operation.payload)
+        return convert(stored["values"], self.operation.payload)
 
     def _stored(self) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db import journal
 from nova.db.api.models import build_requests
 from nova.db.cell import faults, servers
@@ -67,7 +68,7 @@ class BuildStore:
     tables = journal.BUILDS
 
     def load(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
-        return msgspec.convert(row.server, Server)
+        return convert(row.server, Server)
 
     def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
         # Read anew: this transaction may have saved before.

@@ -8,11 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from groundwork.context import RequestContext
 from groundwork.database import is_curable
 from groundwork.errors import Problem, Unavailable
+from groundwork.typed import convert
 from nova.errors import OwnershipLost
 from nova.saga.hands import Hands
 from nova.saga.operation import Claimant, Failure, Operations, Order, Outcome, Run, Step
@@ -118,7 +117,7 @@ class Worker:
         return Run(
             operation_id=order.operation_id,
             server=order.server,
-            payload=msgspec.convert(order.payload, operation.payload),
+            payload=convert(order.payload, operation.payload),
             tools=self._tools,
             context=RequestContext.from_dict(dict(order.request)),
             attempt=order.attempt,

@@ -21,9 +21,9 @@ from nova.cells.servers import Servers, selects
 from nova.cells.target import Targets
 from nova.db.api import builds
 from nova.db.api.models import build_requests, cell_mappings, instance_mappings, request_specs
-from nova.db.cell import faults, server_pages, servers
+from nova.db.cell import faults, server_order, server_pages, servers
 from nova.db.cell.models import instances, tags
-from nova.db.cell.server_pages import ServerQuery, Sort, States, TagFilter
+from nova.db.cell.server_query import ServerQuery, Sort, States, TagFilter
 from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
@@ -79,7 +79,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 TAGS = st.lists(st.sampled_from(["blue", "green", "red"]), unique=True, max_size=3)
 tables = st.lists(st.tuples(st.fixed_dictionaries(FIELDS), TAGS), min_size=1, max_size=10)
 sorts = st.lists(
-    st.builds(Sort, st.sampled_from(sorted(server_pages.SORT_COLUMNS)), st.booleans()),
+    st.builds(Sort, st.sampled_from(sorted(server_order.SORT_COLUMNS)), st.booleans()),
     min_size=1,
     max_size=3,
 )
@@ -163,7 +163,7 @@ def page_of(database: Database, query: ServerQuery) -> list[Server]:
 
 def pages_of(database: Database, query: ServerQuery) -> list[str]:
     def page(marker: Server | None) -> list[Server]:
-        after = server_pages.position(marker, query.sort) if marker else None
+        after = server_order.position(marker, query.sort) if marker else None
         return page_of(database, replace(query, after=after))
 
     return read_pages(page, query.limit)
@@ -217,13 +217,22 @@ def test_every_sort_key_pages_through_ties_and_nulls(
         )
     store(cell_database, found)
     wrong = []
-    for key in sorted(server_pages.SORT_COLUMNS):
+    for key in sorted(server_order.SORT_COLUMNS):
         sort = (Sort(key, is_descending),)
         for limit in (1, 4):
             read = pages_of(cell_database, ServerQuery(sort=sort, limit=limit))
             if read != in_order(found, sort):
                 wrong.append((key, limit))
     assert wrong == []
+
+
+def test_text_beyond_the_basic_plane_is_kept(cell_database: Database) -> None:
+    """Any printable character may stand in a server's name."""
+    names = ["\uffe0", "\U0001f600"]
+    store(cell_database, [make_server(at, display_name=name) for at, name in enumerate(names)])
+    sort = (Sort("display_name", False),)
+    found = page_of(cell_database, ServerQuery(sort=sort, limit=5))
+    assert [server.display_name for server in found] == names
 
 
 PATTERNS = st.sampled_from(["a", "^a", "b$", "[aA]", "ä", "^$", ".", "a|b", "日"])

@@ -27,9 +27,14 @@ SUITES = {
     "api": ("tests/api",),
     "db": ("tests/db",),
     # Fixtures of whole clouds are shared inside a file, so a file stays with one worker.
-    "functional": ("tests/functional", "--dist=loadfile"),
+    "functional": ("tests/functional", "--ignore=tests/functional/processes", "--dist=loadfile"),
+    # One deployment of a dozen processes is shared by all of them, so there is one worker.
+    "processes": ("tests/functional/processes", "-n0"),
+    "osc-placement": ("tests/conformance/osc_placement",),
 }
-STEPS = (LINT, *SUITES)
+# The test files of the reference, run by their own runner; its closing line is like pytest's.
+GABBITS = "gabbits"
+STEPS = (LINT, *SUITES, GABBITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ def _commands(step: str, asked: Asked) -> list[list[str]]:
             [python, "-m", "mypy"],
             [python, "tools/check_imports.py"],
         ]
+    if step == GABBITS:
+        return [[python, "-m", "tests.conformance.gabbits", "--quiet", *asked.pytest_words]]
     workers = str(min(4, os.cpu_count() or 1))
     chosen = [] if asked.slow else ["-m", "not slow"]
     return [

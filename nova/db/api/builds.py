@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
@@ -110,7 +111,7 @@ def visible(tx: Transaction, *, project_id: str | None = None) -> Sequence[Build
 
 
 def _build(row: sa.Row[Any]) -> Build:
-    return Build(row.id, msgspec.convert(row.server, Server), bool(row.cancel_requested))
+    return Build(row.id, convert(row.server, Server), bool(row.cancel_requested))
 
 
 def hand_over(tx: Transaction, uuid: str, cell_id: int) -> bool:

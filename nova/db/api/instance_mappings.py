@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db.api.models import instance_mappings, request_specs
 from nova.domain.request_spec import RequestSpec
 
@@ -112,7 +112,7 @@ def known_server(tx: Transaction, uuid: str) -> KnownServer | None:
     ).first()
     if row is None:
         return None
-    spec = None if row.spec is None else msgspec.convert(row.spec, RequestSpec)
+    spec = None if row.spec is None else convert(row.spec, RequestSpec)
     return KnownServer(row.instance_uuid, row.project_id, row.user_id, row.created_at, spec)
 
 

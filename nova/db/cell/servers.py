@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import UtcTime
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db.cell.models import instances, tags
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
@@ -25,7 +26,7 @@ _NAMES = tuple(column.name for column in COLUMNS)
 def to_server(row: sa.Row[Any], server_tags: Sequence[str] = ()) -> Server:
     """The value of a row that was read with ``COLUMNS`` (first, in order)."""
     values = dict(zip(_NAMES, row, strict=False))
-    values["flavor"] = msgspec.convert(values["flavor"], Flavor)
+    values["flavor"] = convert(values["flavor"], Flavor)
     values["image_properties"] = values["image_properties"] or {}
     values["security_groups"] = tuple(values["security_groups"])
     if values["trusted_certs"] is not None:

@@ -132,9 +132,8 @@ class Cloud:
             self.embedded = EmbeddedPlane(self.conf)
         self.embedded.start()
         port = self.conf.embedded.listen_port
-        self.compute = Client(
-            f"http://127.0.0.1:{port}/v2.1", "compute", version="2.96", token=USER
-        )
+        self._compute_url = f"http://127.0.0.1:{port}/v2.1"
+        self.compute = self.client()
         self.root = Client(f"http://127.0.0.1:{port}", "compute", version="2.1", token=USER)
         self.placement = Client(
             f"http://127.0.0.1:{self._placement_server.port}",
@@ -142,6 +141,10 @@ class Cloud:
             version="1.39",
             token="admin",
         )
+
+    def client(self) -> Client:
+        """A client of the Compute API with a connection of its own."""
+        return Client(self._compute_url, "compute", version="2.96", token=USER)
 
     def _make_scheduler(self, **collaborators: Any) -> SchedulerEndpoint:
         self._endpoints.append(SchedulerEndpoint(**collaborators))

@@ -53,6 +53,7 @@ def plane(shared_plane: Plane) -> Iterator[Plane]:
     """The shared deployment, without servers at the beginning and at the end, all services up."""
     shared_plane.wait_until_up()
     yield shared_plane
+    shared_plane.check_all_run()
     delete_all(shared_plane.compute)
 
 

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.functional.processes.programs import STACKS
+
 # A daemon gets this long to finish what it has in hand. Shorter kills what would have ended well; longer makes a hang
 # cost more.
 _PATIENCE_S = 20
@@ -70,15 +72,24 @@ class OsProcess:
         if self.is_running:
             os.kill(self.pid, signal.SIGTERM)
 
-    def stop(self) -> int | None:
-        """Ask, wait, and kill what is left; its exit status (None: never started)."""
+    def stop(self) -> None:
+        """Ask it to stop, wait, and kill what is left.
+
+        :raises AssertionError: it did not stop when it was asked; its log shows what it was doing instead.
+        """
         self.ask_to_stop()
         if self._process is None:
-            return None
-        with contextlib.suppress(subprocess.TimeoutExpired):
+            return
+        try:
             self._process.wait(_PATIENCE_S)
-        self._signal_group(signal.SIGKILL)
-        return self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, STACKS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+            raise AssertionError(f"{self.name} does not stop:\n{self.tail(80)}") from None
+        finally:
+            self._signal_group(signal.SIGKILL)
+            self._process.wait(_PATIENCE_S)
 
     def children(self) -> list[int]:
         """The process ids of its direct children."""

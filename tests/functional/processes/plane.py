@@ -140,6 +140,11 @@ class Plane:
             f"{service} to answer", self._unless_dead(rest.answers), timeout_s=_READY_TIMEOUT_S
         )
 
+    def check_all_run(self) -> None:
+        """:raises AssertionError: a process has ended by itself."""
+        for process in self.processes.values():
+            assert not process.has_died, f"{process.name} has ended:\n{process.tail()}"
+
     def tails(self) -> str:
         """The end of every log, for the report of a failed test."""
         return "\n".join(
@@ -217,8 +222,8 @@ class Plane:
                 "cell_v2", "map_cell0", "--database_connection", self.databases.url("cell0")
             )
             for cell in CELLS:
-                urls = ("--database_connection", self.databases.url(cell))
-                urls += ("--transport-url", self.vhosts.url(cell))
+                urls = ["--database_connection", self.databases.url(cell)]
+                urls += ["--transport-url", self.vhosts.url(cell)]
                 self.manage("cell_v2", "create_cell", "--name", cell, *urls)
 
         def below() -> None:
@@ -264,8 +269,7 @@ class Plane:
         """``look``, but a process that ended by itself ends the waiting, too."""
 
         def looked() -> bool:
-            for process in self.processes.values():
-                assert not process.has_died, f"{process.name} has ended:\n{process.tail()}"
+            self.check_all_run()
             return look()
 
         return looked

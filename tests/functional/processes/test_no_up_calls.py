@@ -39,9 +39,9 @@ def test_credentials_of_a_cell_open_nothing_outside_of_it(plane: Plane, cell: st
             with pytest.raises(sa.exc.OperationalError):
                 engine.connect()
     for level, name in plane.vhosts.names.items():
-        # kombu's word for the scheme, and its way to write a virtual host.
-        url = plane.vhosts.url(cell).replace("rabbit://", "pyamqp://").rpartition("/")[0]
-        with kombu.Connection(f"{url}/{name}") as connection:
+        # kombu's word for the scheme.
+        broker = plane.vhosts.url(cell).replace("rabbit://", "pyamqp://").rpartition("/")[0]
+        with kombu.Connection(f"{broker}/{name}") as connection:
             if level == cell:
                 connection.connect()
             else:

@@ -12,15 +12,15 @@ T = TypeVar("T")
 _POLL_S = 0.1
 
 
-def wait_for(what: str, look: Callable[[], T | None], *, timeout_s: float) -> T:
-    """What ``look`` gives, once that is neither None nor False.
+def wait_for(what: str, look: Callable[[], T], *, timeout_s: float) -> T:
+    """What ``look`` gives, once that is something true.
 
     :raises AssertionError: it took longer than ``timeout_s``.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         found = look()
-        if found is not None and found is not False:
+        if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout_s:.0f} s in vain for {what}")

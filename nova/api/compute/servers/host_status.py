@@ -30,7 +30,7 @@ class HostStatuses:
         sees_all = call.can("os_compute_api:servers:show:host_status")
         if not sees_all and not call.can("os_compute_api:servers:show:host_status:unknown-only"):
             return {}
-        by_host = self._by_host() if any(server.host for server in servers) else {}
+        by_host = self._by_host({server.host for server in servers if server.host})
         found = {
             server.uuid: by_host.get(server.host, "UNKNOWN") if server.host else ""
             for server in servers
@@ -39,9 +39,14 @@ class HostStatuses:
             return found
         return {uuid: status for uuid, status in found.items() if status == "UNKNOWN"}
 
-    def _by_host(self) -> Mapping[str, str]:
+    def _by_host(self, hosts: set[str]) -> Mapping[str, str]:
+        if not hosts:
+            return {}
+        # One server, one host: not every service of the cloud has to be read for it.
+        only = next(iter(hosts)) if len(hosts) == 1 else None
         answers = self._scatter.ask(
-            self._registry.real(), lambda tx: services.list_services(tx, binary=services.COMPUTE)
+            self._registry.real(),
+            lambda tx: services.list_services(tx, binary=services.COMPUTE, host=only),
         )
         found: dict[str, str] = {}
         for answer in answers.values():

@@ -14,7 +14,7 @@ from groundwork.operations import Call, Query
 from nova.api.compute.servers.schemas import IGNORED_SORT_KEYS
 from nova.api.fields import MAX_INT
 from nova.api.paging import Paging, sort_of
-from nova.db.cell.server_pages import ServerQuery, Sort, States, TagFilter
+from nova.db.cell.server_query import ServerQuery, Sort, States, TagFilter
 from nova.lifecycle.states import states_of
 
 # Filters of the API -> column. All compare for equality.

@@ -124,7 +124,8 @@ class ServerOperations:
             call, all_tenants_rule="os_compute_api:servers:index:get_all_tenants"
         )
         page = self._page(call, ask)
-        shown = [brief(self._links, call, row.server) for row in page.rows]
+        hrefs = self._view.hrefs(call.origin)
+        shown = [brief(hrefs, row.server) for row in page.rows]
         shown += self._missing(call, ask, page, detailed=False)
         return self._answer(call, ask, page, shown)
 
@@ -226,13 +227,14 @@ class ServerOperations:
         rows = list(rows)
         extended = call.can("os_compute_api:os-extended-server-attributes")
         with_extra_specs = call.can("os_compute_api:servers:show:flavor-extra-specs")
+        hrefs = self._view.hrefs(call.origin)
         statuses = self._host_statuses.for_caller(call, [row.server for row in rows])
         return [
             self._view.show(
                 call.version,
                 Showing(
                     row=row,
-                    origin=call.origin,
+                    hrefs=hrefs,
                     extended=extended,
                     with_extra_specs=with_extra_specs,
                     is_admin=bool(call.context.is_admin),

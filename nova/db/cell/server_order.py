@@ -1,0 +1,128 @@
+"""The order of a list of servers, the same in every database and in Python, where pages are merged.
+
+NULLs come first going up, and text compares by code point whatever the database's collation. A page begins after a
+position (the sort values and uuid of a row), so its cost does not grow with its depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from nova.db.cell.models import instances
+from nova.db.cell.server_query import ServerQuery, Sort
+from nova.domain.server import Server
+
+#: Sort keys of the API -> columns. ``locked`` sorts servers by whether somebody locked them.
+SORT_COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
+    name: instances.c[name]
+    for name in (
+        "access_ip_v4 access_ip_v6 auto_disk_config availability_zone config_drive created_at "
+        "display_description display_name host hostname image_ref kernel_id key_name launch_index "
+        "launched_at locked_by node power_state progress project_id ramdisk_id root_device_name "
+        "task_state terminated_at updated_at user_id uuid vm_state"
+    ).split()
+} | {
+    "instance_type_id": instances.c.flavorid,
+    "locked": sa.case((instances.c.locked_by.is_(None), 0), else_=1),
+}
+
+
+def position(server: Server, sort: Sequence[Sort]) -> tuple[Any, ...]:
+    """Where a server stands in that order: its sort values and its uuid."""
+    return (*(_value(server, each.key) for each in sort), server.uuid)
+
+
+def _value(server: Server, key: str) -> Any:
+    if key == "instance_type_id":
+        return server.flavor.flavorid
+    if key == "locked":
+        return 0 if server.locked_by is None else 1
+    return getattr(server, key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One part of the order, in a form that every engine compares alike."""
+
+    column: sa.ColumnElement[Any]
+    is_descending: bool
+    is_nullable: bool
+
+    def order(self, tx: Transaction) -> sa.ColumnElement[Any]:
+        # SQLite and MariaDB put NULLs first going up, PostgreSQL last: say it where it can matter.
+        if tx.dialect != "postgresql" or not self.is_nullable:
+            return self.column.desc() if self.is_descending else self.column.asc()
+        if self.is_descending:
+            return self.column.desc().nulls_last()
+        return self.column.asc().nulls_first()
+
+    def beyond(self, value: Any) -> sa.ColumnElement[bool]:
+        """Strictly after ``value`` in the direction of the sort, NULLs being the smallest."""
+        if value is None:
+            return sa.false() if self.is_descending else self.column.is_not(None)
+        if not self.is_descending:
+            return self.column > self._bound(value)
+        smaller = self.column < self._bound(value)
+        return sa.or_(smaller, self.column.is_(None)) if self.is_nullable else smaller
+
+    def same(self, value: Any) -> sa.ColumnElement[bool]:
+        return self.column.is_(None) if value is None else self.column == self._bound(value)
+
+    def not_before(self, value: Any) -> sa.ColumnElement[bool]:
+        bound = self._bound(value)
+        return self.column <= bound if self.is_descending else self.column >= bound
+
+    def _bound(self, value: Any) -> sa.BindParameter[Any]:
+        # As a parameter, because SQLAlchemy orders nothing by a bare True or False.
+        return sa.literal(value, self.column.type)
+
+
+def _keys(tx: Transaction, sort: Sequence[Sort]) -> list[_Key]:
+    """What to sort by; the uuid makes the order total."""
+    keys = [_key(tx, SORT_COLUMNS[each.key], each.is_descending) for each in sort]
+    return [*keys, _key(tx, instances.c.uuid, sort[0].is_descending if sort else False)]
+
+
+def _key(tx: Transaction, column: sa.ColumnElement[Any], is_descending: bool) -> _Key:
+    is_nullable = isinstance(column, sa.Column) and bool(column.nullable)
+    return _Key(comparable(tx, column), is_descending, is_nullable)
+
+
+def comparable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The column in a form that compares by code point on every engine."""
+    # uuids are lower-case hex: every collation agrees on them, and plain columns can use an index.
+    if not isinstance(column.type, sa.String) or column is instances.c.uuid:
+        return column
+    match tx.dialect:
+        case "postgresql":
+            return sa.collate(column, "C")
+        case "mysql":
+            # Bytes of UTF-8 are in the order of code points. Not utf8mb4_bin, to which "a" and "a " are the same.
+            return sa.type_coerce(sa.cast(column, sa.BINARY), column.type)
+    return column
+
+
+def order_of(tx: Transaction, sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
+    """What to order a page by."""
+    return [key.order(tx) for key in _keys(tx, sort)]
+
+
+def after(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
+    """The rows after the position: beyond in the first key, or equal there and beyond in the second, and so on."""
+    if query.after is None:
+        return []
+    keys = _keys(tx, query.sort)
+    options = []
+    for depth, (key, value) in enumerate(zip(keys, query.after, strict=True)):
+        equal = [other.same(known) for other, known in zip(keys[:depth], query.after, strict=False)]
+        options.append(sa.and_(*equal, key.beyond(value)))
+    conditions = [sa.or_(*options)]
+    if query.after[0] is not None and not keys[0].is_nullable:
+        # Said once more in a form along which an index is read from the right place.
+        conditions.append(keys[0].not_before(query.after[0]))
+    return conditions

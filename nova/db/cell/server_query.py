@@ -1,0 +1,55 @@
+"""What a list of servers asks of every cell, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort key with its direction."""
+
+    key: str
+    is_descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Servers in one vm_state with one of these task_states (None: any)."""
+
+    vm_state: str
+    task_states: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagFilter:
+    """The four tag filters; empty tuples do not count."""
+
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    not_all_of: tuple[str, ...] = ()
+    not_any_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuery:
+    """What a list asks of every cell."""
+
+    sort: tuple[Sort, ...]
+    limit: int
+    #: Column name -> accepted values.
+    equals: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Column name -> regular expressions, of which one must be found in the value.
+    matches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    states: tuple[States, ...] | None = None
+    tags: TagFilter = TagFilter()
+    is_locked: bool | None = None
+    #: True: deleted ones only; None: both.
+    is_deleted: bool | None = False
+    changes_since: datetime | None = None
+    changes_before: datetime | None = None
+    #: Sort values and uuid of the row after which the page begins.
+    after: tuple[Any, ...] | None = None
