@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from groundwork.errors import Unavailable
+
 LOG = logging.getLogger(__name__)
 
 # Seconds until work that failed is tried again, where its interval is longer. Shorter fills the log while a neighbour
@@ -45,6 +47,9 @@ class Periodic:
             pause_s = self._interval_s
             try:
                 self._work()
+            except Unavailable as absent:
+                pause_s = min(pause_s, _AGAIN_S)
+                LOG.warning("%s waits: %s It tries again in %s s", self._name, absent, pause_s)
             except Exception:
                 # The one place that catches everything: the next run may succeed.
                 pause_s = min(pause_s, _AGAIN_S)

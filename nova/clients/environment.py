@@ -37,7 +37,7 @@ class PooledSession(requests.Session):
         stream: bool | None,
         verify: bool | str | None,
         cert: Any,
-    ) -> dict[str, Any]:
+    ) -> Any:
         """See requests; the environment's part comes from what was seen first."""
         url = url.decode() if isinstance(url, bytes) else url or ""
         found, bundle = self._environment(url)

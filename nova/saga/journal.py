@@ -219,21 +219,23 @@ class Journal:
             return None
         return entry.go_to(undo, State.UNDOING, claimant, {"failure": msgspec.to_builtins(failure)})
 
-    def host_is_down(self, operation_id: int) -> None:
+    def host_is_down(self, operation_id: int, host: str) -> bool:
         """Go on without the host that the operation waits for; the sweeper has seen that it is down.
+
+        True when the operation waits for the same host again (there is more to undo on it).
 
         What could not be undone there is left to the host's own audit: when it comes back it removes guests that
         the cell does not place on it.
         """
-        self.database.run(lambda tx: self._host_is_down(tx, operation_id))
+        return self.database.run(lambda tx: self._host_is_down(tx, operation_id, host))
 
-    def _host_is_down(self, tx: Transaction, operation_id: int) -> None:
+    def _host_is_down(self, tx: Transaction, operation_id: int, host: str) -> bool:
         entry = self._find(tx, operation_id)
-        if entry is None or entry.row.claim is not None:
-            return
+        if entry is None or entry.row.claim is not None or entry.row.place_host != host:
+            return False
         if entry.server is None:
             entry.end(State.INTERRUPTED)
-            return
+            return False
         text = f"host {entry.row.place_host} is down"
         entry.begin_event(
             entry.step,
@@ -248,6 +250,12 @@ class Journal:
             self._advance(entry, None, forward=False)
         else:
             self._go_back(entry, Failure(kind="HostDown", text=text), None)
+        following = rows.find(tx, self._tables, operation_id)
+        return (
+            following is not None
+            and State(following.state).is_alive
+            and following.place_host == host
+        )
 
     def _find(self, tx: Transaction, operation_id: int) -> Entry | None:
         """The unfinished operation of that id."""

@@ -79,7 +79,7 @@ class Sweeper:
         for row in due:
             Place(row.place)
             if row.place_host is not None and not self._liveness.is_host_up(row.place_host):
-                _logged(lambda i=row.id: journal.host_is_down(i))  # type: ignore[misc]
+                _logged(lambda row=row: self._go_on_without(row.id, row.place_host))  # type: ignore[misc]
                 continue
             hinted.append(row)
         if hinted:
@@ -89,6 +89,11 @@ class Sweeper:
         for row in hinted:
             self._hinter.hint(Place(row.place), row.place_host, row.id)
         return len(hinted)
+
+    def _go_on_without(self, operation_id: int, host: str) -> None:
+        """Leave out every step in a row that would have to run on the host that is down."""
+        while self._journal.host_is_down(operation_id, host):
+            LOG.debug("operation %d has more to leave out on %s", operation_id, host)
 
 
 def _logged(work: Callable[[], None]) -> None:
