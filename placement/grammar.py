@@ -15,6 +15,8 @@ from placement import codes
 from placement.uuids import canonical
 
 _NAME = re.compile(r"[A-Z0-9_]{1,255}")
+# Each is a term of one SQL expression: nobody needs as many, and SQLite ends at a depth of 1000.
+_MOST_CHOICES = 200
 _AMOUNT = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 
 
@@ -70,6 +72,7 @@ def parse_resources(text: str) -> Mapping[str, int]:
                 f"?resources=VCPU:2,MEMORY_MB:1024. Got: {part[:100] if text else 'empty string'}."
             )
         amounts[name] = _parse_amount(name, amount)
+    _require_few(len(amounts), "resources")
     return amounts
 
 
@@ -116,6 +119,7 @@ def parse_traits(
         plain = [part for part in parts if not (forbidden and part.startswith("!"))]
         unwanted.update(_trait_names(negated, value, key, form))
         needed.update(_trait_names(plain, value, key, form))
+    _require_few(len(choices) + len(needed), key)
     both = needed & unwanted
     if both:
         raise Invalid(
@@ -171,4 +175,12 @@ def parse_aggregates(
             unwanted |= uuids
         else:
             choices.append(uuids)
+    _require_few(len(choices), key)
     return AggregatesAsked(tuple(choices), frozenset(unwanted))
+
+
+def _require_few(count: int, key: str) -> None:
+    if count > _MOST_CHOICES:
+        raise Invalid(
+            f"Invalid query string parameters: at most {_MOST_CHOICES} conditions in '{key}' are taken."
+        )

@@ -1,7 +1,7 @@
 """Claims: a consumer's allocations replaced, exactly and all at once.
 
 Why no provider is ever over-committed, on any engine:
-1. The rows of all providers that are named are locked before anything is read.
+1. The rows of all providers that are named are locked before anything is read. (Raising their generations does it.)
 2. Capacity and use are read after that, so they hold what every earlier claim on these providers committed; a later
    claim waits in step 1. (SQLite has one writer at a time, and this transaction is a writer from its beginning.)
 3. Whoever loses against another writer of the same consumer starts anew in a fresh transaction, because reading
@@ -11,8 +11,7 @@ Why no provider is ever over-committed, on any engine:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from oslo_db import exception as db_exc
 
@@ -20,14 +19,12 @@ from groundwork.database import Database, Transaction
 from groundwork.errors import Conflict, Invalid
 from placement import codes
 from placement.db.models import resource_classes
-from placement.db.queries import allocations, changes, consumers, inventories, providers
+from placement.db.queries import allocations, changes, claiming, consumers, providers
 from placement.db.queries.allocations import Holding
+from placement.db.queries.claiming import Scene
 from placement.db.queries.provider_filters import known_ids
-from placement.db.queries.providers import Held
 from placement.records import Claim, Consumer, Inventory
 from placement.unknown import UnknownClasses
-
-Spot = tuple[int, int]  # provider id, class id
 
 
 class LostRace(Conflict):
@@ -54,11 +51,16 @@ class Claims:
         :raises Invalid: a provider or a class does not exist.
         :raises Conflict: a generation is stale, or a provider cannot take its share.
         """
+        named = {uuid for claim in claims for uuid in claim.resources}
 
         def work(tx: Transaction) -> None:
-            held = hold_providers(tx, claims)
-            touched = replace_allocations(tx, claims, held)
-            announce(tx, touched)
+            claiming.raise_generations(tx, named)
+            scene = claiming.read(tx, named, {claim.consumer_uuid for claim in claims})
+            touched = replace_allocations(tx, claims, scene)
+            raised = set(scene.provider_ids.values())
+            if touched - raised:
+                providers.raise_generation(tx, touched - raised)
+            changes.record(tx, touched)
 
         run_claim(self._database, work, tries=self._tries)
 
@@ -92,14 +94,6 @@ def run_claim(database: Database, work: Callable[[Transaction], None], *, tries:
             raise _raced("Too many writers at the same providers; try again.") from exc
 
 
-def hold_providers(
-    tx: Transaction, claims: Iterable[Claim], others: Iterable[str] = ()
-) -> dict[str, Held]:
-    """Lock every provider that the claims name (and others); those that do not exist are left out."""
-    named = {uuid for claim in claims for uuid in claim.resources}
-    return providers.lock(tx, named.union(others))
-
-
 def announce(tx: Transaction, provider_ids: Iterable[int]) -> None:
     """Raise the generation of the providers that were written, and put them into the change feed.
 
@@ -112,60 +106,34 @@ def announce(tx: Transaction, provider_ids: Iterable[int]) -> None:
     changes.record(tx, writes)
 
 
-def replace_allocations(
-    tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]
-) -> set[int]:
+def replace_allocations(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> set[int]:
     """Put the claims in place of what their consumers hold; the ids of the providers touched, old and new.
 
-    ``held`` are the locked providers. What counts is the state after all claims: one may free what another takes.
+    ``scene`` was read after the providers were locked. What counts is the state after all claims: one may free what
+    another takes.
     """
-    missing = {uuid for claim in claims for uuid in claim.resources if uuid not in held}
+    missing = {uuid for claim in claims for uuid in claim.resources} - scene.provider_ids.keys()
     if missing:
         raise Invalid(f"Allocation for resource provider '{min(missing)}' that does not exist.")
-    known = consumers.find_all(tx, [claim.consumer_uuid for claim in claims])
     for claim in claims:
-        _require_consumer_generation(claim, known.get(claim.consumer_uuid))
-    before = allocations.held_by(tx, [consumer.id for consumer in known.values()])
-    wanted = _wanted(tx, claims, held)
-    _require_room(tx, wanted, before, held)
-
-    _write(tx, wanted, known)
-    return {holding.provider_id for holding in before} | {
-        spot[0] for w in wanted for spot in w.amounts
-    }
+        _require_consumer_generation(claim, scene.consumers.get(claim.consumer_uuid))
+    _require_classes(tx, claims, scene)
+    _require_room(claims, scene)
+    _write(tx, claims, scene)
+    touched = {holding.provider_id for holding in scene.holdings}
+    return touched | {scene.provider_ids[uuid] for claim in claims for uuid in claim.resources}
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One claim by ids."""
-
-    claim: Claim
-    amounts: Mapping[Spot, int]
-    class_names: Mapping[int, str]
-
-
-def _wanted(tx: Transaction, claims: Sequence[Claim], held: Mapping[str, Held]) -> list[_Wanted]:
+def _require_classes(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> None:
+    """:raises Invalid: a class does not exist. (Those that some provider here offers do.)"""
     names = {name for claim in claims for name in _classes(claim)}
     try:
-        class_ids = known_ids(tx, resource_classes, names)
+        known_ids(tx, resource_classes, names - {name for _, name in scene.stocks})
     except UnknownClasses as exc:
         asking = {c.consumer_uuid for c in claims if not exc.names.isdisjoint(_classes(c))}
         raise Invalid(
             f"Unable to allocate inventory for consumer {', '.join(sorted(asking))}: {exc}"
         ) from exc
-    class_names = {class_id: name for name, class_id in class_ids.items()}
-    return [
-        _Wanted(
-            claim,
-            {
-                (held[uuid].id, class_ids[name]): amount
-                for uuid, amounts in claim.resources.items()
-                for name, amount in amounts.items()
-            },
-            class_names,
-        )
-        for claim in claims
-    ]
 
 
 def _classes(claim: Claim) -> set[str]:
@@ -182,40 +150,37 @@ def _require_consumer_generation(claim: Claim, consumer: Consumer | None) -> Non
         )
 
 
-def _require_room(
-    tx: Transaction, wanted: Sequence[_Wanted], before: Sequence[Holding], held: Mapping[str, Held]
-) -> None:
+def _require_room(claims: Sequence[Claim], scene: Scene) -> None:
     """:raises Conflict: a share breaks min_unit, max_unit or step_size, or the sum exceeds the capacity.
 
     A provider that is over its capacity already may take claims that do not raise what these consumers hold there.
     """
-    provider_ids = {spot[0] for w in wanted for spot in w.amounts}
-    stocks = {(s.provider_id, s.class_id): s for s in inventories.of_providers(tx, provider_ids)}
-    uuids = {provider.id: provider.uuid for provider in held.values()}
-    old: Counter[Spot] = Counter()
-    new: Counter[Spot] = Counter()
-    for holding in before:
+    old: Counter[tuple[int, int]] = Counter()
+    new: Counter[tuple[str, str]] = Counter()
+    for holding in scene.holdings:
         old[holding.provider_id, holding.class_id] += holding.used
-    for w in wanted:
-        for spot, amount in w.amounts.items():
-            stock, uuid = stocks.get(spot), uuids[spot[0]]
-            if stock is None:
-                raise Conflict(
-                    f"Unable to allocate inventory: Inventory for '{w.class_names[spot[1]]}' on "
-                    f"resource provider '{uuid}' invalid: there is none."
-                )
-            _require_unit(stock.inventory, uuid, amount)
-            new[spot] += amount
-    used = allocations.used_at(tx, provider_ids)
-    for spot, amount in new.items():
-        others = used.get(spot, 0) - old[spot]
-        inventory = stocks[spot].inventory
-        if others + amount > inventory.capacity and amount > old[spot]:
+    for claim in claims:
+        for uuid, amounts in claim.resources.items():
+            for name, amount in amounts.items():
+                offered = scene.stocks.get((scene.provider_ids[uuid], name))
+                if offered is None:
+                    raise Conflict(
+                        f"Unable to allocate inventory: Inventory for '{name}' on "
+                        f"resource provider '{uuid}' invalid: there is none."
+                    )
+                _require_unit(offered.inventory, uuid, amount)
+                new[uuid, name] += amount
+    for (uuid, name), amount in new.items():
+        provider_id = scene.provider_ids[uuid]
+        stock = scene.stocks[provider_id, name]
+        own = old[provider_id, stock.class_id]
+        others = stock.used - own
+        if others + amount > stock.inventory.capacity and amount > own:
             raise Conflict(
                 f"Unable to allocate inventory: Unable to create allocation for "
-                f"'{inventory.resource_class}' on resource provider '{uuids[spot[0]]}'. "
+                f"'{name}' on resource provider '{uuid}'. "
                 f"The requested amount would exceed the capacity.",
-                internal=f"capacity={inventory.capacity} others={others} wanted={amount}",
+                internal=f"capacity={stock.inventory.capacity} others={others} wanted={amount}",
             )
 
 
@@ -228,31 +193,35 @@ def _require_unit(offered: Inventory, provider_uuid: str, amount: int) -> None:
         )
 
 
-def _write(tx: Transaction, wanted: Sequence[_Wanted], known: Mapping[str, Consumer]) -> None:
+def _write(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> None:
     ids: dict[str, int] = {}
     emptied: list[int] = []
-    for w in wanted:
-        consumer = known.get(w.claim.consumer_uuid)
+    for claim in claims:
+        consumer = scene.consumers.get(claim.consumer_uuid)
         if consumer is None:
-            if w.amounts:
-                ids[w.claim.consumer_uuid] = _insert_consumer(tx, w.claim)
+            if claim.resources:
+                ids[claim.consumer_uuid] = _insert_consumer(tx, claim)
             continue
         # The compare-and-swap comes first: from here on no other writer of this consumer gets through.
-        if not consumers.update(tx, consumer, w.claim):
+        if not consumers.update(tx, consumer, claim):
             raise LostRace(consumer.uuid)
         ids[consumer.uuid] = consumer.id
-        if not w.amounts:
+        if not claim.resources:
             emptied.append(consumer.id)
-    allocations.delete_of(tx, [consumer.id for consumer in known.values()])
+    allocations.delete_of(tx, [consumer.id for consumer in scene.consumers.values()])
     consumers.delete(tx, emptied)
-    allocations.insert(
-        tx,
-        (
-            Holding(ids[w.claim.consumer_uuid], spot[0], spot[1], amount)
-            for w in wanted
-            for spot, amount in w.amounts.items()
-        ),
-    )
+    allocations.insert(tx, _holdings(claims, scene, ids))
+
+
+def _holdings(
+    claims: Sequence[Claim], scene: Scene, consumer_ids: Mapping[str, int]
+) -> Iterator[Holding]:
+    for claim in claims:
+        for uuid, amounts in claim.resources.items():
+            provider_id = scene.provider_ids[uuid]
+            for name, amount in amounts.items():
+                class_id = scene.stocks[provider_id, name].class_id
+                yield Holding(consumer_ids[claim.consumer_uuid], provider_id, class_id, amount)
 
 
 def _insert_consumer(tx: Transaction, claim: Claim) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid
 from placement import codes
-from placement.allocations.claims import announce, hold_providers, replace_allocations, run_claim
+from placement.allocations.claims import announce, replace_allocations, run_claim
 from placement.db.models import resource_classes
-from placement.db.queries import allocations, inventories
+from placement.db.queries import allocations, claiming, inventories, providers
 from placement.db.queries.provider_filters import known_ids
 from placement.db.queries.providers import Held
 from placement.inventory.guarding import require_generation
@@ -34,9 +34,11 @@ class Reshaper:
         """
 
         def work(tx: Transaction) -> None:
-            held = hold_providers(tx, claims, offers)
+            named = {uuid for claim in claims for uuid in claim.resources}
+            held = providers.lock(tx, named.union(offers))
             _replace_inventories(tx, offers, held)
-            touched = replace_allocations(tx, claims, held)
+            scene = claiming.read(tx, named, {claim.consumer_uuid for claim in claims})
+            touched = replace_allocations(tx, claims, scene)
             for uuid in offers:
                 _require_offered(tx, held[uuid])
             announce(tx, _writes(touched, offers, claims, held))

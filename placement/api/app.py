@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from oslo_config import cfg
 from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 
@@ -25,8 +27,8 @@ from placement.api.resource_classes import ResourceClassOperations
 from placement.api.root import Root
 from placement.api.traits import ProviderTraitOperations, TraitOperations
 from placement.api.usages import UsageOperations
+from placement.candidates.index.live import LiveIndex
 from placement.candidates.search import Order
-from placement.candidates.snapshot import Snapshots
 from placement.inventory.aggregates import Aggregates
 from placement.inventory.inventories import Inventories
 from placement.inventory.providers import Providers
@@ -68,7 +70,9 @@ def make_operations(
             placeholder=placeholder,
         ),
         UsageOperations(holdings=holdings),
-        CandidateOperations(snapshots=Snapshots(database=database), order=_order(conf)),
+        CandidateOperations(
+            index=LiveIndex(database=database, clock=time.monotonic), order=_order(conf)
+        ),
         ReshaperOperations(
             reshaper=Reshaper(database=database, conflict_retries=retries), placeholder=placeholder
         ),

@@ -72,5 +72,6 @@ def _values(schema: Mapping[str, Any]) -> Schema:
     return schema if schema.get("type") == "array" else {"type": "array", "items": dict(schema)}
 
 
-TEXT = {"type": "string"}
+# PostgreSQL takes no text with a NUL, so nobody may send one.
+TEXT = {"type": "string", "pattern": "^[^\\x00]*$"}
 NO_QUERY = query({})

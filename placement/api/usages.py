@@ -11,7 +11,7 @@ from placement.api.microversion import since
 from placement.records import Owner
 
 _POLICY = "placement:usages"
-_ID = {"type": "string", "minLength": 1, "maxLength": 255}
+_ID = {**shapes.TEXT, "minLength": 1, "maxLength": 255}
 _TYPE = {
     "anyOf": [
         {"type": "string", "pattern": shapes.NAME, "minLength": 1, "maxLength": 255},

@@ -1,38 +1,41 @@
-"""The search: which providers could serve which group, tree by tree, found one at a time.
+"""The search: trees that come into question, in order, each with the ways in which it can serve the request.
 
-Each tree in turn is the anchor; its providers and the sharing providers that serve it may be used. A request becomes
-*slots* to fill: one per resource class of the unsuffixed group, one per suffixed group. Slots are filled depth first
-and a branch is left as soon as a rule is broken, so the first answers cost little however many there are.
+Arithmetic over the index leaves the trees that could serve every part of the request (``plan``); of these only as
+many are looked at as answers are wanted. Trees that look alike share their solutions (``filling``).
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 
-from placement.candidates.assignment import Assignment
+import numpy as np
+
+from placement.candidates.filling import Filling, Solution, Solutions
+from placement.candidates.index.index import Index
+from placement.candidates.index.trees import Tree
+from placement.candidates.plan import Codes, Plan, codes_of, make_plan
 from placement.candidates.request import CandidateRequest
-from placement.candidates.slots import AskedRoots, Slot, lacks_room, slots_of
-from placement.candidates.snapshot import Node, Tree, World
 
+Candidate = tuple[Tree, Solution]
+Run = tuple[list[Tree], Solution]
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One way to meet the request: amounts by provider and class, and who serves which group."""
-
-    resources: Mapping[Node, Mapping[str, int]]
-    mappings: Mapping[str, tuple[Node, ...]]
+# Trees looked at in one go: as many as are wanted, at least these because some give nothing, and at most those.
+_FEW_TREES = 16
+_MOST_TREES = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """In which order candidates come.
 
-    ``breadth_first`` takes one from each tree in turn, otherwise a tree is exhausted before the next; ``shuffle``
-    draws trees and providers at random; ``at_most`` bounds the search whatever the client asked for (None: no bound).
+    ``breadth_first`` takes one from each tree in turn, otherwise a tree is exhausted before the next. ``shuffle``
+    draws trees at random, each with the same chance, and takes them in turn whatever else is said, so that many
+    clients with small limits spread over all hosts; inside a tree the providers are drawn. ``at_most`` bounds the
+    search whatever the client asked for (None: no bound).
     """
 
     breadth_first: bool = False
@@ -40,103 +43,148 @@ class Order:
     at_most: int | None = None
 
 
-def search(world: World, request: CandidateRequest, order: Order) -> Iterator[Candidate]:
-    """The candidates, each once, as many as were asked for. Equal worlds give equal answers unless shuffled."""
-    chance = random.Random() if order.shuffle else None
-    trees = list(world.trees.values())
-    if chance:
-        chance.shuffle(trees)
-    asked_roots = _asked_roots(world, request)
-    per_tree = (_search_tree(tree, request, asked_roots, chance) for tree in trees)
-    found = (
-        _take_turns(per_tree) if order.breadth_first else (one for some in per_tree for one in some)
-    )
+def search(
+    index: Index, request: CandidateRequest, order: Order, chance: random.Random | None = None
+) -> Iterator[Candidate]:
+    """The candidates, each once, as many as were asked for. Equal worlds give equal answers unless shuffled.
+
+    They have to be taken before the index changes. ``chance`` is what a shuffled order draws from.
+    """
+    for trees, solution in search_runs(index, request, order, chance):
+        for tree in trees:
+            yield tree, solution
+
+
+def search_runs(
+    index: Index, request: CandidateRequest, order: Order, chance: random.Random | None = None
+) -> Iterator[Run]:
+    """The same, in the same order, with trees that follow each other and have the same solution taken together."""
     bounds = [bound for bound in (request.limit, order.at_most) if bound is not None]
-    return islice(_each_once(found, request), min(bounds, default=None))
+    wanted = min(bounds, default=None)
+    plan = make_plan(index, request)
+    if order.shuffle:
+        chance = chance or random.Random()
+        found = _take_turns(_solved(index, plan, chance, wanted))
+    elif order.breadth_first:
+        found = _take_turns(_solved(index, plan, None, wanted))
+    else:
+        found = _one_by_one(_solved(index, plan, None, wanted))
+    if index.sharing:
+        found = _each_once(found, request)
+    return found if wanted is None else _cut(found, wanted)
 
 
-def _asked_roots(world: World, request: CandidateRequest) -> AskedRoots:
-    named = {group.in_tree for group in request.groups if group.in_tree is not None}
-    return {uuid: world.nodes[uuid].root if uuid in world.nodes else None for uuid in named}
+def count_trees(index: Index, request: CandidateRequest) -> int:
+    """How many trees have a candidate; trees that give the same one through sharing providers count each."""
+    solved = _solved(index, make_plan(index, request), None, None)
+    return sum(len(trees) for trees, solutions in solved if any(True for _ in solutions))
 
 
-def _search_tree(
-    tree: Tree, request: CandidateRequest, asked_roots: AskedRoots, chance: random.Random | None
-) -> Iterator[tuple[Tree, Candidate]]:
-    if not request.root_required.met_by(tree.root.traits):
-        return
-    slots = slots_of(tree, request, asked_roots)
-    if slots is None or lacks_room(slots):
-        return
-    if chance:
-        slots = [slot.shuffled(chance) for slot in slots]
-    for chosen in _fill(slots, Assignment(request, slots)):
-        yield tree, _candidate(slots, chosen)
+def _solved(
+    index: Index, plan: Plan, chance: random.Random | None, wanted: int | None
+) -> Iterator[tuple[list[Tree], Solutions]]:
+    """The trees with their solutions, which may turn out to be none; neighbours that look alike together."""
+    roots = plan.roots
+    if chance is not None:
+        roots = np.random.default_rng(chance.getrandbits(64)).permutation(roots)
+    codes = codes_of(index, plan)
+    known: dict[object, Solutions] = {}
+    at, size = 0, _FEW_TREES if wanted is None else min(max(wanted, _FEW_TREES), _MOST_TREES)
+    while at < len(roots):
+        trees = [index.tree_of(row) for row in roots[at : at + size].tolist()]
+        for alike, of_tree in _alike(trees, codes):
+            key = (alike[0].shape, of_tree)
+            solutions = known.get(key)
+            if solutions is None:
+                filling = Filling(index, plan, alike[0], of_tree, chance)
+                solutions = known[key] = Solutions(filling.solutions())
+            yield alike, solutions
+        at, size = at + size, min(size * 4, _MOST_TREES)
 
 
-def _fill(slots: Sequence[Slot], state: Assignment) -> Iterator[Sequence[Node]]:
-    """Every allowed choice of one provider per slot."""
-    if len(state.chosen) == len(slots):
-        if state.is_complete():
-            yield tuple(state.chosen)
-        return
-    for node in slots[len(state.chosen)].options:
-        if state.place(node):
-            yield from _fill(slots, state)
-            state.take_back()
+def _alike(trees: list[Tree], codes: Codes) -> Iterator[tuple[list[Tree], tuple[int, ...]]]:
+    """The trees in their order, neighbours with the same shape and codes together."""
+    rows = np.fromiter(chain.from_iterable(tree.usable for tree in trees), np.int32)
+    found = codes[rows]
+    shape, width = trees[0].shape, len(trees[0].usable)
+    if all(tree.shape is shape for tree in trees):
+        table = found.reshape(len(trees), width)
+        if (table == table[0]).all():
+            # The usual case in a cloud of like hosts.
+            yield trees, tuple(table[0].tolist())
+            return
+    of_rows, begin = found.tolist(), 0
+    for tree in trees:
+        end = begin + len(tree.usable)
+        yield [tree], tuple(of_rows[begin:end])
+        begin = end
 
 
-def _candidate(slots: Sequence[Slot], chosen: Sequence[Node]) -> Candidate:
-    resources: dict[Node, dict[str, int]] = {}
-    mappings: dict[str, dict[Node, None]] = {}
-    for slot, node in zip(slots, chosen, strict=True):
-        mappings.setdefault(slot.suffix, {})[node] = None
-        for name, amount in slot.resources.items():
-            amounts = resources.setdefault(node, {})
-            amounts[name] = amounts.get(name, 0) + amount
-    return Candidate(resources, {suffix: tuple(nodes) for suffix, nodes in mappings.items()})
+def _one_by_one(found: Iterable[tuple[list[Tree], Solutions]]) -> Iterator[Run]:
+    """Each tree is exhausted before the next."""
+    for trees, solutions in found:
+        only = solutions.only_one()
+        if only is not None:
+            yield trees, only
+            continue
+        for tree in trees:
+            for one in solutions:
+                yield [tree], one
 
 
-def _take_turns(
-    per_tree: Iterable[Iterator[tuple[Tree, Candidate]]],
-) -> Iterator[tuple[Tree, Candidate]]:
-    waiting = deque(per_tree)
+def _cut(found: Iterable[Run], wanted: int) -> Iterator[Run]:
+    """The first so many."""
+    for trees, solution in found:
+        if len(trees) >= wanted:
+            yield trees[:wanted], solution
+            return
+        wanted -= len(trees)
+        yield trees, solution
+
+
+def _take_turns(found: Iterable[tuple[list[Tree], Solutions]]) -> Iterator[Run]:
+    """One of each tree, then one more of each that has more; a tree is looked at when its first turn comes."""
+    waiting: deque[tuple[Tree, Iterator[Solution]]] = deque()
+    for trees, solutions in found:
+        only = solutions.only_one()
+        if only is not None:
+            yield trees, only
+            continue
+        for tree in trees:
+            rest = iter(solutions)
+            for one in rest:
+                yield [tree], one
+                waiting.append((tree, rest))
+                break
     while waiting:
-        some = waiting.popleft()
-        for one in some:
-            yield one
-            waiting.append(some)
+        tree, rest = waiting.popleft()
+        for one in rest:
+            yield [tree], one
+            waiting.append((tree, rest))
             break
 
 
-def _each_once(
-    found: Iterable[tuple[Tree, Candidate]], request: CandidateRequest
-) -> Iterator[Candidate]:
-    """Leave out what was given already.
-
-    The same answer comes from two trees only when it uses nothing but sharing providers, and twice from one tree
-    only when several groups can change places unseen; all others need not be remembered.
-    """
-    several = len(request.groups) > 1 and not request.tells_mappings
+def _each_once(found: Iterable[Run], request: CandidateRequest) -> Iterator[Run]:
+    """Leave out what another tree gave already, which happens only when nothing but sharing providers is used."""
     seen: set[object] = set()
-    for _tree, candidate in found:
-        # A provider that does not share can be reached from its own tree only.
-        if several or all(node.shares for node in candidate.resources):
-            key = _key(candidate, request)
-            if key in seen:
-                continue
-            seen.add(key)
-        yield candidate
+    for trees, solution in found:
+        if not solution.only_sharing:
+            yield trees, solution
+            continue
+        for tree in trees:
+            key = _key(tree, solution, request)
+            if key not in seen:
+                seen.add(key)
+                yield [tree], solution
 
 
-def _key(candidate: Candidate, request: CandidateRequest) -> object:
+def _key(tree: Tree, solution: Solution, request: CandidateRequest) -> object:
+    rows = tree.usable
     resources = frozenset(
-        (node.id, frozenset(amounts.items())) for node, amounts in candidate.resources.items()
+        (rows[place], frozenset(amounts)) for place, amounts in solution.resources
     )
     if not request.tells_mappings:
         return resources
-    mappings = frozenset(
-        (suffix, frozenset(node.id for node in nodes))
-        for suffix, nodes in candidate.mappings.items()
+    return resources, frozenset(
+        (suffix, frozenset(rows[place] for place in places)) for suffix, places in solution.mappings
     )
-    return resources, mappings

@@ -22,6 +22,7 @@ RULES = [
         "placement:allocation_candidates:list",
         "Find allocation candidates.",
         ("GET", "/allocation_candidates"),
+        ("GET", "/allocation_candidates/explain"),
     ),
     rule(
         "placement:reshaper:reshape",

@@ -11,7 +11,7 @@ from placement.api.inventories import schemas as inventory_schemas
 
 Properties = Mapping[str, Any]
 
-_ID = {"type": "string", "minLength": 1, "maxLength": 255}
+_ID = {**shapes.TEXT, "minLength": 1, "maxLength": 255}
 _PROVIDER = {"type": "string", "pattern": shapes.PLAIN_UUID}
 
 

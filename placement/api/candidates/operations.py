@@ -1,21 +1,23 @@
-"""The operation that finds candidates."""
+"""The operations that find candidates, and say why there are no more."""
 
 from __future__ import annotations
 
 from groundwork.operations import Answer, Call, operation
 from placement.api.answers import shown, told_of_query
 from placement.api.candidates import schemas
+from placement.api.candidates.explanations import show_explanation
 from placement.api.candidates.parsing import parse_request
 from placement.api.candidates.views import show_candidates
-from placement.candidates.search import Order, search
-from placement.candidates.snapshot import Snapshots
+from placement.candidates.explain import explain
+from placement.candidates.index.live import LiveIndex
+from placement.candidates.search import Order, search_runs
 
 
 class CandidateOperations:
     """``/allocation_candidates``."""
 
-    def __init__(self, *, snapshots: Snapshots, order: Order) -> None:
-        self._snapshots = snapshots
+    def __init__(self, *, index: LiveIndex, order: Order) -> None:
+        self._index = index
         self._order = order
 
     @operation(
@@ -30,7 +32,32 @@ class CandidateOperations:
     def search(self, call: Call) -> Answer:
         """Find the ways in which what is asked for could be claimed now."""
         request = parse_request(call)
-        with told_of_query():
-            world = self._snapshots.take(traits=request.traits, classes=request.classes)
-        found = list(search(world, request, self._order))
-        return shown(call, show_candidates(call, world, found, request.classes))
+        with (
+            told_of_query(),
+            self._index.fresh(traits=request.traits, classes=request.classes) as index,
+        ):
+            found = search_runs(index, request, self._order)
+            body = show_candidates(call, index, found, request.classes)
+        return shown(call, body)
+
+    @operation(
+        "GET",
+        "/allocation_candidates/explain",
+        versions="1.39-",
+        policy="placement:allocation_candidates:list",
+        query=schemas.SEARCH,
+        response=schemas.EXPLAINED,
+        errors=(400, 403, 406),
+    )
+    def explain(self, call: Call) -> Answer:
+        """Tell what each part of a request for candidates removes, and the smallest changes that would yield one.
+
+        No part of the Placement API that other implementations serve.
+        """
+        request = parse_request(call)
+        with (
+            told_of_query(),
+            self._index.fresh(traits=request.traits, classes=request.classes) as index,
+        ):
+            explanation = explain(index, request)
+        return shown(call, show_explanation(explanation))

@@ -93,3 +93,36 @@ FOUND = by_version(
         "1.34": _found({"allocations": _SHARES, "mappings": _MAPPINGS}, _SUMMARY_1_29),
     }
 )
+
+_COUNT = {"type": "integer", "minimum": 0}
+_MAYBE_COUNT = {"anyOf": [_COUNT, {"type": "null"}]}
+EXPLAINED = shapes.body(
+    {
+        "providers": _COUNT,
+        "trees": _COUNT,
+        "constraints": {
+            "type": "array",
+            "items": shapes.body(
+                {
+                    "key": shapes.TEXT,
+                    "value": shapes.TEXT,
+                    "alone": shapes.body({"providers": _MAYBE_COUNT, "trees": _COUNT}),
+                    "in_order": shapes.body({"providers": _MAYBE_COUNT, "trees": _COUNT}),
+                    "trees_left": _COUNT,
+                }
+            ),
+        },
+        "candidate_trees": _COUNT,
+        "changes": {
+            "type": "array",
+            "items": shapes.body(
+                {
+                    "key": shapes.TEXT,
+                    "value": shapes.TEXT,
+                    "to": {"anyOf": [shapes.TEXT, {"type": "null"}]},
+                    "candidate_trees": _COUNT,
+                }
+            ),
+        },
+    }
+)

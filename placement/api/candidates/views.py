@@ -1,70 +1,155 @@
-"""How candidates look on the wire."""
+"""How candidates look on the wire, put together from ready pieces of JSON.
+
+Names and uuids that stand in answers need no escaping: classes and traits are ``[A-Z0-9_]``, suffixes
+``[A-Za-z0-9_-]``, and uuids are stored in their canonical form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from groundwork.operations import Call
 from placement.api.microversion import since
-from placement.candidates.search import Candidate
-from placement.candidates.snapshot import Node, World
+from placement.candidates.filling import Solution
+from placement.candidates.index.facts import Fact
+from placement.candidates.index.index import Index
+from placement.candidates.index.trees import Tree
+from placement.candidates.search import Run
+
+# A piece of JSON with gaps for uuids, and what picks these from the uuids of a tree.
+Template = tuple[bytes, Callable[[tuple[bytes, ...]], Any]]
 
 
 def show_candidates(
-    call: Call, world: World, found: Sequence[Candidate], classes: frozenset[str]
-) -> dict[str, Any]:
+    call: Call, index: Index, found: Iterable[Run], classes: frozenset[str]
+) -> bytes:
     """The whole answer; ``classes`` are those asked for, the only ones that summaries held below 1.27."""
-    summarized = _summarized(call, world, found)
-    return {
-        "allocation_requests": [_show_request(call, candidate) for candidate in found],
-        "provider_summaries": {
-            node.uuid: _summarize(call, node, None if since(call, 27) else classes)
-            for node in summarized
-        },
-    }
+    templates: dict[Solution, Template] = {}
+    used: dict[Solution, list[Tree]] = {}
+    requests: list[bytes] = []
+    for trees, solution in found:
+        known = templates.get(solution)
+        if known is None:
+            known = templates[solution] = _template(call, solution)
+            used[solution] = []
+        template, pick = known
+        requests += [template % pick(tree.uuids) for tree in trees]
+        used[solution] += trees
+    summaries = (
+        _summaries_of_trees(index, used)
+        if since(call, 29)
+        else _summaries_of_used(call, index, used, None if since(call, 27) else classes)
+    )
+    return _joined(requests, list(summaries))
 
 
-def _show_request(call: Call, candidate: Candidate) -> dict[str, Any]:
+def _joined(requests: list[bytes], summaries: list[bytes]) -> bytes:
+    """The whole from its parts, copied once: some answers are megabytes."""
+    if not requests:
+        return b'{"allocation_requests":[],"provider_summaries":{}}'
+    requests[0] = b'{"allocation_requests":[' + requests[0]
+    requests[-1] += b'],"provider_summaries":{' + summaries.pop(0)
+    (summaries or requests)[-1] += b"}}"
+    return b",".join(requests + summaries)
+
+
+def _template(call: Call, solution: Solution) -> Template:
+    pieces: list[bytes] = []
+    gaps: list[int] = []
+
+    def gap(place: int) -> bytes:
+        gaps.append(place)
+        return b'"%b"'
+
+    for place, amounts in solution.resources:
+        uuid, resources = gap(place), msgspec.json.encode(dict(amounts))
+        if since(call, 12):
+            pieces.append(uuid + b':{"resources":' + resources + b"}")
+        else:
+            pieces.append(
+                b'{"resource_provider":{"uuid":' + uuid + b'},"resources":' + resources + b"}"
+            )
+    joined = b",".join(pieces)
     if not since(call, 12):
-        shares = [
-            {"resource_provider": {"uuid": node.uuid}, "resources": amounts}
-            for node, amounts in candidate.resources.items()
-        ]
-        return {"allocations": shares}
-    body: dict[str, Any] = {
-        "allocations": {
-            node.uuid: {"resources": amounts} for node, amounts in candidate.resources.items()
-        }
+        return b'{"allocations":[' + joined + b"]}", itemgetter(*gaps)
+    if not since(call, 34):
+        return b'{"allocations":{' + joined + b"}}", itemgetter(*gaps)
+    mappings = b",".join(
+        b'"' + suffix.encode() + b'":[' + b",".join(gap(place) for place in places) + b"]"
+        for suffix, places in solution.mappings
+    )
+    template = b'{"allocations":{' + joined + b'},"mappings":{' + mappings + b"}}"
+    # Of one gap, itemgetter gives the item itself and not a tuple, which fills it just as well.
+    return template, itemgetter(*gaps)
+
+
+def _summaries_of_trees(index: Index, used: Mapping[Solution, list[Tree]]) -> Iterator[bytes]:
+    """All providers of every tree that a candidate uses, as since 1.29."""
+    trees: dict[Tree, None] = {}
+    for solution, found in used.items():
+        places = [place for place, _ in solution.resources]
+        for tree in found if index.sharing else ():
+            own = len(tree.own)
+            for place in places:
+                trees[tree if place < own else index.tree_of(tree.usable[place])] = None
+        if not index.sharing:
+            trees.update(dict.fromkeys(found))
+    return (tree.summary or _summarize_tree(index, tree) for tree in trees)
+
+
+def _summarize_tree(index: Index, tree: Tree) -> bytes:
+    tree.summary = b",".join(_summarize_fully(index, row) for row in tree.own)
+    return tree.summary
+
+
+def _summarize_fully(index: Index, row: int) -> bytes:
+    body = _summarize(index, row, None)
+    fact = index.fact(row)
+    body["traits"] = _traits(fact)
+    *_, root = lineage = list(index.lineage_of(row))
+    body["parent_provider_uuid"] = index.fact(lineage[1]).uuid if len(lineage) > 1 else None
+    body["root_provider_uuid"] = index.fact(root).uuid
+    return _member(fact.uuid, body)
+
+
+def _summaries_of_used(
+    call: Call,
+    index: Index,
+    used: Mapping[Solution, list[Tree]],
+    only: frozenset[str] | None,
+) -> Iterator[bytes]:
+    """The providers that candidates use, and no others."""
+    rows = {
+        tree.usable[place]: None
+        for solution, trees in used.items()
+        for place, _ in solution.resources
+        for tree in trees
     }
-    if since(call, 34):
-        body["mappings"] = {
-            suffix: [node.uuid for node in nodes] for suffix, nodes in candidate.mappings.items()
-        }
-    return body
+    for row in rows:
+        fact, body = index.fact(row), _summarize(index, row, only)
+        if since(call, 17):
+            body["traits"] = _traits(fact)
+        yield _member(fact.uuid, body)
 
 
-def _summarized(call: Call, world: World, found: Iterable[Candidate]) -> Iterable[Node]:
-    """The providers used, since 1.29 with all others of their trees."""
-    used = {node: None for candidate in found for node in candidate.resources}
-    if not since(call, 29):
-        return used
-    roots = dict.fromkeys(node.root for node in used)
-    return [node for root in roots for node in world.trees[root].nodes]
-
-
-def _summarize(call: Call, node: Node, only: frozenset[str] | None) -> dict[str, Any]:
-    body: dict[str, Any] = {
+def _summarize(index: Index, row: int, only: frozenset[str] | None) -> dict[str, Any]:
+    return {
         "resources": {
-            name: {"capacity": stock.inventory.capacity, "used": stock.used}
-            for name, stock in node.stocks.items()
-            if only is None or name in only
+            stock.resource_class: {"capacity": stock.capacity, "used": stock.used}
+            for stock in index.fact(row).stocks
+            if only is None or stock.resource_class in only
         }
     }
-    if since(call, 17):
-        # Standard names first.
-        body["traits"] = sorted(node.traits, key=lambda name: (name.startswith("CUSTOM_"), name))
-    if since(call, 29):
-        body["parent_provider_uuid"] = node.parent.uuid if node.parent else None
-        body["root_provider_uuid"] = node.root.uuid
-    return body
+
+
+def _traits(fact: Fact) -> list[str]:
+    """Standard names first."""
+    return sorted(fact.traits, key=lambda name: (name.startswith("CUSTOM_"), name))
+
+
+def _member(uuid: str, body: dict[str, Any]) -> bytes:
+    return b'"%b":%b' % (uuid.encode(), msgspec.json.encode(body))

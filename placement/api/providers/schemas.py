@@ -5,7 +5,7 @@ from __future__ import annotations
 from groundwork.versions import by_version
 from placement.api import shapes
 
-_NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_NAME = {**shapes.TEXT, "minLength": 1, "maxLength": 200}
 _PARENT = {"anyOf": [shapes.UUID, {"type": "null"}]}
 _AGGREGATES = {"type": "string", "minLength": 1}
 

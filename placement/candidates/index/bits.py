@@ -17,7 +17,9 @@ class TraitBits:
 
     def __init__(self) -> None:
         self._bit_of: dict[str, int] = {}
-        self._words = np.zeros((1, 16), np.uint64)  # word by row: a condition reads one word of all rows at once
+        self._words = np.zeros(
+            (1, 16), np.uint64
+        )  # word by row: a condition reads one word of all rows at once
         # Hosts of one kind carry the same traits, so few different sets are ever computed.
         self._sets: dict[tuple[str, ...], npt.NDArray[np.uint64]] = {}
 

@@ -67,6 +67,15 @@ class Column:
             fits &= amount % step == 0
         return self._rows[some][fits]
 
+    def most_below(self, amount: int) -> npt.NDArray[np.int64]:
+        """The different amounts that are the most some provider can take now, those below ``amount``, ascending."""
+        some = slice(0, self.count)
+        low, high, step = self._bounds[:, some].astype(np.int64)
+        free = np.minimum(self._capacity[some] - self._used[some], high)
+        most = np.minimum(free, min(amount - 1, _LARGEST_AMOUNT))
+        most -= most % step
+        return np.unique(most[(most >= low) & (most > 0)])
+
     def _append(self, row: int) -> int:
         place = self.count
         if place == len(self._rows):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
+import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
 from groundwork.database import Database, Transaction
 from placement.candidates.index.feed import Feed
 from placement.candidates.index.index import Index
 from placement.candidates.index.loading import Loader
+from placement.db import models
 from placement.db.queries import changes
+from placement.db.steady import SteadyReader
 
 LOG = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class LiveIndex:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
+        self._reader = SteadyReader(database=database, clock=clock)
         self._loader = Loader()
         self._feed: Feed | None = None
         self._index = Index()
@@ -40,21 +44,36 @@ class LiveIndex:
         self._current = 0  # the number of the latest one that succeeded
 
     @contextmanager
-    def fresh(self, *, traits: Collection[str] = (), classes: Collection[str] = ()) -> Iterator[Index]:
+    def fresh(
+        self, *, traits: Collection[str] = (), classes: Collection[str] = ()
+    ) -> Iterator[Index]:
         """The index as committed now, for this thread alone until the block ends.
 
-        :raises Invalid: one of these names is no trait or class.
+        :raises UnknownNames: one of these is no trait or class.
         """
+        names = {models.traits: traits, models.resource_classes: classes}
         seen = self._begun
         with self._lock:
             # A refreshment that began after we came serves us too: several that wait are served by one.
-            if self._current <= seen or self._loader.needs_look(traits, classes):
-                with self._database.read() as tx:
-                    self._loader.require(tx, traits, classes)
-                    self._refresh(tx)
+            if self._current <= seen or self._loader.needs_look(names):
+                try:
+                    self._look(names)
+                except db_exc.DBConnectionError:
+                    # The server was restarted, or we were idle for too long.
+                    self._look(names)
             yield self._index
         if self._applied >= _TRIM_EVERY:
             self._trim()
+
+    def _look(self, names: Mapping[sa.Table, Collection[str]]) -> None:
+        with self._reader.read() as tx:
+            self._loader.require(tx, names)
+            self._refresh(tx)
+
+    @property
+    def missing(self) -> int:
+        """How many ids of the change feed are waited for."""
+        return self._feed.missing if self._feed is not None else 0
 
     def _refresh(self, tx: Transaction) -> None:
         self._begun += 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+
+import sqlalchemy as sa
 
 from groundwork.database import Transaction
-from groundwork.errors import Invalid
 from placement.candidates.index.facts import Fact, Stock
 from placement.db import models
 from placement.db.queries import facts, named
 from placement.db.queries.facts import Rows
+from placement.db.queries.provider_filters import known_ids
 from placement.records import Inventory
 
 # Providers read at once when everything is loaded; more need more memory for a moment, fewer take more statements.
@@ -30,7 +32,7 @@ class Loader:
         self._trait_lists: dict[str, tuple[str, ...]] = {}
         self._aggregate_lists: dict[str, tuple[str, ...]] = {}
         # Standard names cannot be removed, so those seen once need not be asked for again.
-        self._lasting: dict[str, set[str]] = {}
+        self._lasting: dict[sa.Table, set[str]] = {}
 
     def everything(self, tx: Transaction) -> Iterator[Fact]:
         """All providers, some thousand at a time; what changes meanwhile is in the feed after its start."""
@@ -43,27 +45,19 @@ class Loader:
         """Those of these providers that exist."""
         return list(self._facts(tx, list(facts.of_providers(tx, provider_ids))))
 
-    def needs_look(self, traits: Iterable[str], classes: Iterable[str]) -> bool:
-        """Whether :meth:`require` has to ask the database about one of these names."""
-        return any(self._unsure(kind, names) for kind, names in (("traits", traits), ("resource classes", classes)))
+    def needs_look(self, names: Mapping[sa.Table, Collection[str]]) -> bool:
+        """Whether :meth:`require` has to ask the database about one of these names of traits and classes."""
+        return any(self._unsure(table, some) for table, some in names.items())
 
-    def require(self, tx: Transaction, traits: Iterable[str], classes: Iterable[str]) -> None:
-        """:raises Invalid: one of these names is no trait or class."""
-        for kind, table, names in (
-            ("traits", models.traits, traits),
-            ("resource classes", models.resource_classes, classes),
-        ):
-            unsure = self._unsure(kind, names)
-            if not unsure:
-                continue
-            present = named.ids_of(tx, table, unsure).keys()
-            if unsure - present:
-                raise Invalid(f"No such {kind}: {', '.join(sorted(unsure - present))}.")
+    def require(self, tx: Transaction, names: Mapping[sa.Table, Collection[str]]) -> None:
+        """:raises UnknownNames: one of these does not exist."""
+        for table, some in names.items():
+            present = known_ids(tx, table, self._unsure(table, some)).keys()
             lasting = {name for name in present if not name.startswith(_CUSTOM_PREFIX)}
-            self._lasting.setdefault(kind, set()).update(lasting)
+            self._lasting.setdefault(table, set()).update(lasting)
 
-    def _unsure(self, kind: str, names: Iterable[str]) -> set[str]:
-        return set(names) - self._lasting.get(kind, set())
+    def _unsure(self, table: sa.Table, names: Collection[str]) -> set[str]:
+        return set(names) - self._lasting.get(table, set())
 
     def _facts(self, tx: Transaction, found: Collection[Rows]) -> Iterator[Fact]:
         if len(self._trait_lists) + len(self._aggregate_lists) > _MANY_LISTS:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """How the usable providers of a tree stand to each other, by position; trees alike share one object.
 
@@ -51,7 +51,7 @@ class Shapes:
     """Gives equal shapes as one object."""
 
     def __init__(self) -> None:
-        self._known: dict[Shape, Shape] = {}
+        self._known: dict[object, Shape] = {}
 
     def of(
         self,
@@ -69,8 +69,10 @@ class Shapes:
         numbers: dict[int, int] = {}
         origin = tuple(numbers.setdefault(root_of(row), len(numbers)) for row in usable)
         shares = sum(1 << number for number, row in enumerate(usable) if row in sharing)
-        made = Shape(lineage, origin, shares)
-        return self._known.setdefault(made, made)
+        key = (lineage, origin, shares)
+        if key not in self._known:
+            self._known[key] = Shape(*key)
+        return self._known[key]
 
 
 def parents_first(root: int, children: Mapping[int, Iterable[int]]) -> list[int]:

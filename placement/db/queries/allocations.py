@@ -18,6 +18,8 @@ from placement.db.models import (
 )
 from placement.records import Allocation
 
+_INSERT = sa.insert(allocations)
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -98,7 +100,7 @@ def insert(tx: Transaction, holdings: Iterable[Holding]) -> None:
         for holding in holdings
     ]
     if rows:
-        tx.execute(sa.insert(allocations), rows)
+        tx.execute(_INSERT, rows)
 
 
 def delete_of(tx: Transaction, consumer_ids: Collection[int]) -> None:

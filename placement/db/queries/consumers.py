@@ -20,6 +20,8 @@ _COLUMNS = (
     consumers.c.generation,
 )
 
+_INSERT = sa.insert(consumers)
+
 
 def find(tx: Transaction, uuid: str) -> Consumer | None:
     """The record of one consumer."""
@@ -46,15 +48,14 @@ def lock(tx: Transaction, uuid: str) -> int | None:
 
 def insert(tx: Transaction, claim: Claim) -> int:
     """The id of a new record. :raises oslo_db.exception.DBDuplicateEntry: somebody was faster."""
-    result: sa.CursorResult[Any] = tx.execute(
-        sa.insert(consumers).values(
-            uuid=claim.consumer_uuid,
-            project_id=claim.project_id,
-            user_id=claim.user_id,
-            consumer_type=claim.consumer_type,
-            generation=1,
-        )
-    )
+    row = {
+        "uuid": claim.consumer_uuid,
+        "project_id": claim.project_id,
+        "user_id": claim.user_id,
+        "consumer_type": claim.consumer_type,
+        "generation": 1,
+    }
+    result: sa.CursorResult[Any] = tx.execute(_INSERT, row)
     key = result.inserted_primary_key
     assert key is not None, "a single-row insert tells its key"
     return int(key[0])

@@ -97,7 +97,7 @@ def _read_lists(tx: Transaction, one: Rows) -> None:
 
 @cache
 def _of_these() -> sa.Executable:
-    ids = sa.bindparam("ids", expanding=True)
+    ids: Any = sa.bindparam("ids", expanding=True)
     return _everything(lambda column: column.in_(ids))
 
 
@@ -108,7 +108,8 @@ def _in_range() -> sa.Executable:
 
 def _everything(condition: Any) -> sa.CompoundSelect[Any]:
     own, offered = resource_providers.c, inventories.c
-    zero, nothing = sa.literal_column("0"), sa.literal_column("0.0")
+    zero: Any = sa.literal_column("0")
+    nothing: Any = sa.literal_column("0.0")
     used = (
         sa.select(sa.func.coalesce(sa.func.sum(allocations.c.used), 0))
         .where(

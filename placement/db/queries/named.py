@@ -8,11 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
+from placement.db.queries.plain import is_plain, plain_only
 from placement.records import Named
 
 
 def find_named(tx: Transaction, table: sa.Table, name: str) -> Named | None:
     """The row with this name."""
+    if not is_plain(name):
+        return None
     row: Any = tx.execute(_rows(table).where(table.c.name == name)).one_or_none()
     return Named(*row) if row else None
 
@@ -28,10 +31,11 @@ def list_named(
 
 def ids_of(tx: Transaction, table: sa.Table, names: Collection[str]) -> dict[str, int]:
     """Id by name; names that do not exist are left out."""
-    if not names:
+    asked = plain_only(names)
+    if not asked:
         return {}
     rows: Iterable[Any] = tx.execute(
-        sa.select(table.c.name, table.c.id).where(table.c.name.in_(sorted(names)))
+        sa.select(table.c.name, table.c.id).where(table.c.name.in_(asked))
     )
     return {row.name: row.id for row in rows}
 

@@ -19,6 +19,7 @@ from placement.db.models import (
     provider_traits,
     resource_providers,
 )
+from placement.db.queries.plain import is_plain, plain_only
 from placement.records import Provider
 
 _parent = resource_providers.alias("parent")
@@ -63,6 +64,8 @@ def select_providers() -> sa.Select[Any]:
 
 def find(tx: Transaction, uuid: str) -> Provider | None:
     """The provider with this uuid."""
+    if not is_plain(uuid):
+        return None
     found = fetch(tx, select_providers().where(resource_providers.c.uuid == uuid))
     return found[0] if found else None
 
@@ -87,12 +90,13 @@ def lock(tx: Transaction, uuids: Collection[str]) -> dict[str, Held]:
 
     Locks are taken in one order by everybody. SQLite needs none: there is one writer at a time.
     """
-    if not uuids:
+    asked = plain_only(uuids)
+    if not asked:
         return {}
     own = resource_providers.c
     rows: Iterable[Any] = tx.execute(
         sa.select(own.id, own.uuid, own.generation)
-        .where(own.uuid.in_(sorted(uuids)))
+        .where(own.uuid.in_(asked))
         .order_by(own.id)
         .with_for_update()
     )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from groundwork.database import Transaction
 from placement.db.models import provider_traits, traits
 from placement.db.queries.named import list_named
+from placement.db.queries.plain import is_plain, plain_only
 from placement.records import Named, TraitQuery
 
 
@@ -46,7 +47,9 @@ def search(tx: Transaction, wanted: TraitQuery) -> tuple[Named, ...]:
     """The traits that meet all conditions, by id."""
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.names is not None:
-        conditions.append(traits.c.name.in_(sorted(wanted.names)))
+        conditions.append(traits.c.name.in_(plain_only(wanted.names)))
+    if wanted.prefix is not None and not is_plain(wanted.prefix):
+        return ()
     if wanted.prefix is not None:
         conditions.append(traits.c.name.startswith(wanted.prefix, autoescape=True))
     if wanted.associated is not None:

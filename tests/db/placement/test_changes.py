@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 
 from placement.allocations.reshaping import Reshaper
@@ -71,11 +72,21 @@ def test_unchanged_traits_change_nothing(rooms: Rooms) -> None:
     assert feed(rooms) == seen
 
 
-def test_old_rows_are_forgotten(rooms: Rooms) -> None:
-    rooms.provider("host")
-    assert rooms.database.run(lambda tx: changes.trim(tx, older_than=timedelta(hours=1))) == 0
-    assert rooms.database.run(lambda tx: changes.trim(tx, older_than=-timedelta(hours=1))) == 1
-    assert feed(rooms) == []
+def test_old_rows_are_forgotten_but_never_the_newest(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = id_of(rooms, rooms.provider("host"))
+
+    def trim(age: timedelta) -> int:
+        return rooms.database.run(lambda tx: changes.trim(tx, older_than=age))
+
+    for _ in range(9):
+        rooms.database.run(lambda tx: changes.record(tx, [host]))
+    assert trim(-timedelta(hours=1)) == 0, "readers that start look among the newest"
+    monkeypatch.setattr(changes, "WINDOW", 4)
+    assert trim(timedelta(hours=1)) == 0
+    assert trim(-timedelta(hours=1)) == 6
+    assert len(feed(rooms)) == 4
 
 
 def feed(rooms: Rooms) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from groundwork.database import Database
 from groundwork.errors import Conflict, Invalid, NotFound
 from placement import codes
+from placement.allocations.claims import Claims
 from placement.db.models import allocations, consumers, provider_changes
 from placement.records import Inventory
 from tests.db.placement.conftest import Rooms, claim
@@ -50,6 +53,41 @@ def test_sixteen_claims_for_room_of_ten_give_ten(rooms: Rooms) -> None:
     assert ends == {"done": 10, "Conflict": 6}
     assert rooms.used(host) == 10
     assert rows(rooms, consumers) == 10
+
+
+@pytest.mark.parametrize("writers", [8, 64])
+def test_many_writers_fill_five_providers_to_the_brim(rooms: Rooms, writers: int) -> None:
+    """Never one claim too many, and none refused while there is room and the client may try again."""
+    hosts = [rooms.provider(f"host-{number}", VCPU=8) for number in range(5)]
+    # Fewer connections than writers: servers allow a hundred or so, to all tests together.
+    shared = Database(rooms.database.url, max_pool_size=16, max_overflow=0)
+    claims = Claims(database=shared, conflict_retries=10)
+
+    def work(number: int) -> None:
+        for step in range(64 // writers):
+            share = {hosts[(number + step * writers) % 5]: {"VCPU": 1}}
+            with contextlib.suppress(NoRoom):
+                put(claims, share)
+
+    try:
+        assert race(writers, work) == {"done": writers}
+    finally:
+        shared.dispose()
+    assert [rooms.used(host) for host in hosts] == [8] * 5
+    assert rows(rooms, consumers) == 40
+
+
+class NoRoom(Exception):
+    """The provider is full; any other refusal is a failure."""
+
+
+def put(claims: Claims, share: dict[str, dict[str, int]]) -> None:
+    try:
+        claims.put([claim(str(uuid4()), share)])
+    except Conflict as exc:
+        if "exceed the capacity" not in str(exc):
+            raise
+        raise NoRoom from exc
 
 
 def test_claims_on_two_providers_in_both_orders_never_exceed_either(rooms: Rooms) -> None:

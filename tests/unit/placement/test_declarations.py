@@ -47,6 +47,7 @@ ROUTES = {
     ("PUT", "/allocations/{consumer_uuid}"): 0,
     ("DELETE", "/allocations/{consumer_uuid}"): 0,
     ("GET", "/allocation_candidates"): 10,
+    ("GET", "/allocation_candidates/explain"): 39,
     ("GET", "/traits"): 6,
     ("GET", "/traits/{name}"): 6,
     ("PUT", "/traits/{name}"): 6,

@@ -22,6 +22,18 @@ def test_blanks_around_parts_are_left_out() -> None:
     assert parse_aggregates([f" !in:{U1}, {U2} "], forbidden=True).none_of == {U1, U2}
 
 
+def test_conditions_without_end_are_refused() -> None:
+    with pytest.raises(Invalid, match="at most"):
+        parse_resources(",".join(f"CUSTOM_{number}:1" for number in range(1000)))
+    with pytest.raises(Invalid, match="at most"):
+        parse_traits((f"T{number}" for number in range(1000)), forbidden=True, any_of=True)
+    with pytest.raises(Invalid, match="at most"):
+        parse_aggregates([U1] * 1000, forbidden=True)
+    # One condition with many names is something else.
+    many = "in:" + ",".join(f"T{number}" for number in range(1000))
+    assert len(parse_traits([many], forbidden=True, any_of=True).names) == 1000
+
+
 def test_amount_beyond_every_column_is_parsed() -> None:
     assert parse_resources("VCPU:99999999999999999999") == {"VCPU": 99999999999999999999}
 

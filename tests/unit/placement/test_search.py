@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections import Counter
 from itertools import islice
 
 import pytest
 
 from placement.candidates.request import CandidateRequest, Group
 from placement.candidates.search import Order, search
-from placement.candidates.snapshot import Stock
 from placement.grammar import AggregatesAsked, TraitsAsked
 from placement.records import Inventory
+from tests.unit.placement.plain.world import Stock
 from tests.unit.placement.worlds import (
     SHARES,
     Builder,
@@ -270,6 +272,49 @@ def test_equal_requests_get_equal_answers_and_shuffled_ones_the_same_set() -> No
     shuffled = [find(world, ask, Order(shuffle=True)) for _ in range(5)]
     assert all(as_set(found) == as_set(find(world, ask)) for found in shuffled)
     assert any([plain(one) for one in found] != first for found in shuffled)
+
+
+def test_shuffled_order_is_fair_to_hosts_whatever_they_offer() -> None:
+    """Hosts with four ways to serve a request are drawn no more often than hosts with one."""
+    builder = flat(6)
+    for number in range(6):
+        numa_host(builder, f"n{number}")
+    world, drawn = builder.world(), Counter[str]()
+    ask = request(group(VCPU=1, MEMORY_MB=1), limit=3)
+    chance, rounds = random.Random(1), 400
+    for _ in range(rounds):
+        found = search(world, ask, Order(shuffle=True), chance)
+        hosts = [world.fact(tree.root).uuid for tree, _ in found]
+        assert len(set(hosts)) == 3, "a limited answer spreads over hosts"
+        drawn.update(hosts)
+    # 100 each are expected, with a standard deviation of 8.7.
+    assert all(60 < drawn[host] < 140 for host in drawn)
+    assert len(drawn) == 12
+
+
+def test_shuffled_order_draws_among_like_devices() -> None:
+    builder = Builder().add("h")
+    for number in range(8):
+        builder.add(f"d{number}", {"VF": 1}, under="h")
+    world, chance = builder.world(), random.Random(1)
+    drawn = Counter[str]()
+    for _ in range(200):
+        ((tree, one),) = search(
+            world, request(group("1", VF=1), limit=1), Order(shuffle=True), chance
+        )
+        drawn[world.fact(tree.usable[one.resources[0][0]]).uuid] += 1
+    assert len(drawn) == 8
+
+
+def test_wide_tree_without_a_solution_ends_soon() -> None:
+    """Identical devices are tried once: nine groups that must stand apart do not fit on eight devices of many VFs."""
+    builder = Builder().add("h")
+    for number in range(8):
+        builder.add(f"d{number}", {"VF": 100}, under="h")
+    groups = [group(str(number), VF=1) for number in range(1, 10)]
+    begun = time.process_time()
+    assert find(builder.world(), request(*groups, isolate=True)) == []
+    assert time.process_time() - begun < 0.5
 
 
 def test_breadth_first_takes_trees_in_turn() -> None:

@@ -1,4 +1,4 @@
-"""The search equals a slow plain oracle, over random worlds and requests.
+"""The plain search, by which the index is judged, equals a slower oracle over random worlds and requests.
 
 The oracle tries every assignment of providers to the parts of a request and checks each rule on the whole of it, in
 the words of the API's documentation and with nothing in common with the search but the world.
@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement.candidates.request import CandidateRequest, Group
-from placement.candidates.search import Candidate, Order, search
-from placement.candidates.snapshot import Node, Stock, World
+from placement.candidates.search import Order
 from placement.grammar import AggregatesAsked, TraitsAsked
 from placement.records import Inventory
+from tests.unit.placement.plain.search import Candidate, search
+from tests.unit.placement.plain.world import Node, Stock, World
 from tests.unit.placement.worlds import SHARES, Builder
 
 CLASSES = ("CPU", "DISK", "VF")
@@ -183,7 +184,7 @@ def worlds(draw: st.DrawFn) -> World:
             aggregates=draw(st.sets(st.sampled_from(AGGREGATES), max_size=1)),
         )
         names.append(f"p{number}")
-    return builder.world()
+    return builder.plain_world()
 
 
 @st.composite
@@ -239,9 +240,9 @@ def requests(draw: st.DrawFn) -> CandidateRequest:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(worlds(), requests(), st.booleans(), st.booleans())
-def test_search_equals_the_oracle(
+def test_plain_search_equals_the_oracle(
     world: World, request: CandidateRequest, breadth_first: bool, shuffle: bool
 ) -> None:
     found = [

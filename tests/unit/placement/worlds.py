@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from placement.candidates.index import facts
+from placement.candidates.index.index import Index
 from placement.candidates.request import CandidateRequest, Group
-from placement.candidates.search import Candidate, Order, search
-from placement.candidates.snapshot import SHARING, Fact, Stock, World, build_world
+from placement.candidates.search import Order, search
 from placement.grammar import TraitsAsked
 from placement.records import Inventory
+from tests.unit.placement.plain.world import SHARING, Fact, Stock, World, build_world
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the search found, by name: amounts by provider, and who serves which group."""
+
+    resources: Mapping[str, Mapping[str, int]]
+    mappings: Mapping[str, tuple[str, ...]]
 
 
 class Builder:
@@ -39,8 +50,37 @@ class Builder:
         )
         return self
 
-    def world(self) -> World:
+    def world(self) -> Index:
+        """The index over these providers."""
+        index = Index()
+        index.apply(indexed(fact) for fact in self._facts)
+        return index
+
+    def plain_world(self) -> World:
+        """The same for the plain search."""
         return build_world(self._facts)
+
+
+def indexed(fact: Fact) -> facts.Fact:
+    """The same provider as the index takes it."""
+    return facts.Fact(
+        fact.id,
+        fact.uuid,
+        fact.parent_id,
+        tuple(
+            facts.Stock(
+                name,
+                stock.inventory.capacity,
+                stock.inventory.min_unit,
+                stock.inventory.max_unit,
+                stock.inventory.step_size,
+                stock.used,
+            )
+            for name, stock in fact.stocks.items()
+        ),
+        tuple(sorted(fact.traits)),
+        tuple(sorted(fact.aggregates)),
+    )
 
 
 def group(
@@ -59,22 +99,31 @@ def group(
     return Group(suffix, resources, asked, in_tree=in_tree)
 
 
-def find(world: World, request: CandidateRequest, order: Order | None = None) -> list[Candidate]:
+def find(index: Index, request: CandidateRequest, order: Order | None = None) -> list[Candidate]:
     """All candidates."""
-    return list(search(world, request, order or Order()))
+    found = []
+    for tree, solution in search(index, request, order or Order()):
+        names = [index.fact(row).uuid for row in tree.usable]
+        found.append(
+            Candidate(
+                {names[place]: dict(amounts) for place, amounts in solution.resources},
+                {
+                    suffix: tuple(names[place] for place in places)
+                    for suffix, places in solution.mappings
+                },
+            )
+        )
+    return found
 
 
 def plain(candidate: Candidate) -> dict[str, dict[str, int]]:
     """The amounts of a candidate by provider name."""
-    return {node.uuid: dict(amounts) for node, amounts in candidate.resources.items()}
+    return {name: dict(amounts) for name, amounts in candidate.resources.items()}
 
 
 def plain_mappings(candidate: Candidate) -> dict[str, tuple[str, ...]]:
     """Who serves which group, by name."""
-    return {
-        suffix: tuple(sorted(node.uuid for node in nodes))
-        for suffix, nodes in candidate.mappings.items()
-    }
+    return {suffix: tuple(sorted(names)) for suffix, names in candidate.mappings.items()}
 
 
 def as_set(found: Iterable[Candidate]) -> set[frozenset[tuple[str, frozenset[tuple[str, int]]]]]:

@@ -1,18 +1,10 @@
-"""What there is: all providers with what they have and how full they are, as plain values.
-
-Loaded anew for each request, in seven statements whatever the number of providers. Statements run one after the other
-while others write, so rows of a provider that came or went in between are left out.
-"""
+"""What there is: all providers with what they have and how full they are, as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from groundwork.database import Database, Transaction
-from groundwork.errors import Invalid
-from placement.db import models
-from placement.db.queries import aggregates, allocations, inventories, named, providers, traits
 from placement.records import Inventory
 
 SHARING = "MISC_SHARES_VIA_AGGREGATE"
@@ -77,60 +69,6 @@ class World:
 
     trees: Mapping[Node, Tree]
     nodes: Mapping[str, Node]
-
-
-class Snapshots:
-    """Gives the world as it is now."""
-
-    def __init__(self, *, database: Database) -> None:
-        self._database = database
-
-    def take(self, *, traits: Iterable[str] = (), classes: Iterable[str] = ()) -> World:
-        """The world as committed now.
-
-        :raises Invalid: one of these names is no trait or class.
-        """
-        with self._database.read() as tx:
-            trait_names = {row.id: row.name for row in named.list_named(tx, models.traits)}
-            class_names = {row.name for row in named.list_named(tx, models.resource_classes)}
-            _require(set(traits) - set(trait_names.values()), "traits")
-            _require(set(classes) - class_names, "resource classes")
-            return _load(tx, trait_names)
-
-
-def _require(missing: set[str], kind: str) -> None:
-    if missing:
-        raise Invalid(f"No such {kind}: {', '.join(sorted(missing))}.")
-
-
-def _load(tx: Transaction, trait_names: Mapping[int, str]) -> World:
-    everybody = providers.everybody(tx)
-    used = allocations.used_everywhere(tx)
-    stocks: dict[int, dict[str, Stock]] = {}
-    for stock in inventories.everything(tx):
-        amount = used.get((stock.provider_id, stock.class_id), 0)
-        stocks.setdefault(stock.provider_id, {})[stock.inventory.resource_class] = Stock(
-            stock.inventory, amount
-        )
-    carried: dict[int, set[str]] = {}
-    for provider_id, trait_id in traits.everything(tx):
-        if trait_id in trait_names:
-            carried.setdefault(provider_id, set()).add(trait_names[trait_id])
-    memberships: dict[int, set[str]] = {}
-    for provider_id, aggregate_uuid in aggregates.everything(tx):
-        memberships.setdefault(provider_id, set()).add(aggregate_uuid)
-    facts = [
-        Fact(
-            provider_id,
-            uuid,
-            parent_id,
-            stocks.get(provider_id, {}),
-            frozenset(carried.get(provider_id, ())),
-            frozenset(memberships.get(provider_id, ())),
-        )
-        for provider_id, uuid, parent_id in everybody
-    ]
-    return build_world(facts)
 
 
 @dataclass(frozen=True, slots=True)

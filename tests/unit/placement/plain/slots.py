@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from placement.candidates.request import UNSUFFIXED, CandidateRequest, Group
-from placement.candidates.snapshot import Node, Tree
 from placement.grammar import AggregatesAsked
+from tests.unit.placement.plain.world import Node, Tree
 
 # The root of each tree that an ``in_tree`` names; None when no provider has that uuid.
 AskedRoots = Mapping[str, Node | None]

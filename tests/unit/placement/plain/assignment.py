@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from placement.candidates.request import UNSUFFIXED, CandidateRequest
-from placement.candidates.slots import Slot
-from placement.candidates.snapshot import Node
+from tests.unit.placement.plain.slots import Slot
+from tests.unit.placement.plain.world import Node
 
 
 class Assignment:

@@ -1,0 +1,158 @@
+"""Why there are no more candidates: what each demand removed, and what would have to give way for one to appear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from placement.candidates import constraints
+from placement.candidates.constraints import Constraint, trees_having
+from placement.candidates.index.columns import Mask
+from placement.candidates.index.index import Index
+from placement.candidates.plan import root_constraints
+from placement.candidates.relaxing import Change, smallest_changes
+from placement.candidates.request import UNSUFFIXED, CandidateRequest, Group
+from placement.candidates.search import count_trees
+
+_Bind = Callable[[CandidateRequest], CandidateRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one demand does, as the query puts it (``required1=!TRAIT``: key ``required1``, value ``!TRAIT``).
+
+    *alone*: providers that do not meet it, and trees in which nobody does, whatever else is asked. The others count
+    in the order of the list: providers that met all before it in their group and not this, trees that were left and
+    are not any more. ``providers`` is None for demands on a whole tree.
+    """
+
+    key: str
+    value: str
+    providers_alone: int | None
+    trees_alone: int
+    providers: int | None
+    trees: int
+    trees_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``candidate_trees`` have at least one candidate. ``changes`` is empty when there are any."""
+
+    providers: int
+    trees: int
+    effects: tuple[Effect, ...]
+    candidate_trees: int
+    changes: tuple[Change, ...]
+
+
+def explain(index: Index, request: CandidateRequest) -> Explanation:
+    """The story of a request; ``limit`` plays no part in it."""
+    request = replace(request, limit=None)
+    trail = _Trail(index)
+    for constraint in root_constraints(index, request):
+        trail.add_root(constraint)
+    for group in request.groups:
+        trail.add_group(group)
+    effects = [*trail.effects, *_rules_on_all(index, request, trail)]
+    found = effects[-1].trees_left if effects else trail.trees
+    changes = () if found else tuple(smallest_changes(index, request))
+    return Explanation(int(index.placed.sum()), trail.trees, tuple(effects), found, changes)
+
+
+class _Trail:
+    """Follows the trees that are left, demand by demand."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._roots: Mask = index.root_rows == np.arange(index.size)
+        self.trees = int(self._roots.sum())
+        self.left = self._roots.copy()
+        self.effects: list[Effect] = []
+
+    def add_root(self, constraint: Constraint) -> None:
+        """A demand on roots."""
+        self._tell(constraint, constraint.met, constraint.met, None, None)
+
+    def add_group(self, group: Group) -> None:
+        """The demands of one request group."""
+        index, key = self._index, f"required{group.suffix}"
+        mask = index.placed
+        common = constraints.place_of(index, group)
+        common += constraints.traits_unwanted(index, group.required, key)
+        wanted = constraints.traits_wanted(index, group.required, key)
+        room = constraints.room_for(index, group)
+        if group.suffix == UNSUFFIXED:
+            for constraint in common:
+                mask = self._narrow(constraint, mask)
+            # Several providers of a tree may serve it: one for each class, with the traits spread over them.
+            options = [self._narrow(constraint, mask) for constraint in room]
+            together = np.logical_or.reduce(options) if options else mask
+            for constraint in wanted:
+                self._narrow(constraint, together)
+        else:
+            for constraint in [*common, *wanted, *room]:
+                mask = self._narrow(constraint, mask)
+
+    def _narrow(self, constraint: Constraint, mask: Mask) -> Mask:
+        narrowed = mask & constraint.met
+        placed = self._index.placed
+        self._tell(
+            constraint,
+            trees_having(self._index, placed & constraint.met),
+            trees_having(self._index, narrowed),
+            int((placed & ~constraint.met).sum()),
+            int((mask & ~constraint.met).sum()),
+        )
+        return narrowed
+
+    def _tell(
+        self,
+        constraint: Constraint,
+        alone: Mask,
+        in_order: Mask,
+        providers_alone: int | None,
+        providers: int | None,
+    ) -> None:
+        removed = int((self.left & ~in_order).sum())
+        self.left &= in_order
+        self.effects.append(
+            Effect(
+                constraint.key,
+                constraint.value,
+                providers_alone,
+                int((self._roots & ~alone).sum()),
+                providers,
+                removed,
+                int(self.left.sum()),
+            )
+        )
+
+
+def _rules_on_all(index: Index, request: CandidateRequest, trail: _Trail) -> Iterator[Effect]:
+    """The rules that bind groups together, for which the ways to serve them have to be tried."""
+    left = int(trail.left.sum())
+    free = replace(request, isolate=False, same_subtrees=())
+    base = count_trees(index, free) if left else 0
+    yield Effect("resources", "all groups together", None, left - base, None, left - base, base)
+    so_far, left = free, base
+    for key, value, bind in _rules(request):
+        alone = base - count_trees(index, bind(free)) if base else 0
+        so_far = bind(so_far)
+        now = count_trees(index, so_far) if left else 0
+        yield Effect(key, value, None, alone, None, left - now, now)
+        left = now
+
+
+def _rules(request: CandidateRequest) -> Iterator[tuple[str, str, _Bind]]:
+    """Each rule with what adds it to a request."""
+
+    def tie(suffixes: frozenset[str]) -> _Bind:
+        return lambda other: replace(other, same_subtrees=(*other.same_subtrees, suffixes))
+
+    for suffixes in request.same_subtrees:
+        yield "same_subtree", ",".join(sorted(suffixes)), tie(suffixes)
+    if request.isolate:
+        yield "group_policy", "isolate", lambda other: replace(other, isolate=True)
