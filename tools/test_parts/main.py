@@ -11,7 +11,7 @@ from pathlib import Path
 
 from test_parts.environment import Environment, prepare
 from test_parts.interpreters import Missing, find_interpreter
-from test_parts.steps import STEPS, Asked, Result, run_step
+from test_parts.steps import ON_DEMAND, STEPS, Asked, Result, run_step
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,8 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     except Missing as missing:
         print(f"tools/test: {missing}", file=sys.stderr)
         return 2
+    usual = [step for step in STEPS if step not in ON_DEMAND]
     asked = Asked(python, ROOT, slow=given.slow, pytest_words=tuple(pytest_words))
-    results = [run_step(step, asked) for step in given.steps or STEPS]
+    results = [run_step(step, asked) for step in given.steps or usual]
     if len(results) > 1:
         print(_summary(results))
     promised = os.environ.get("CI") == "true" and not pytest_words

@@ -35,6 +35,8 @@ SUITES = {
 # The test files of the reference, run by their own runner; its closing line is like pytest's.
 GABBITS = "gabbits"
 STEPS = (LINT, *SUITES, GABBITS)
+# They install neighbours of their own and are run when they are named.
+ON_DEMAND = ("osc-placement", GABBITS)
 
 
 @dataclass(frozen=True, slots=True)
