@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -253,7 +254,7 @@ def _sqlite_engine(url: str, *, writes: bool, synchronous: bool) -> sa.Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA case_sensitive_like=OFF")
         if writes and not memory:
-            cursor.execute("PRAGMA journal_mode=WAL")
+            _switch_to_wal(cursor)
             cursor.execute(f"PRAGMA synchronous={'NORMAL' if synchronous else 'OFF'}")
         cursor.close()
         connection.create_function("regexp", 2, _sqlite_regexp)
@@ -266,6 +267,23 @@ def _sqlite_engine(url: str, *, writes: bool, synchronous: bool) -> sa.Engine:
 
     exc_filters.register_engine(engine)
     return engine
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Let the file have a write-ahead log; nothing happens when it has one.
+
+    For this one statement SQLite does not wait while others hold the file: processes that open a new file at the same
+    moment would refuse each other.
+    """
+    deadline = time.monotonic() + _SQLITE_BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0, 10 * _FIRST_PAUSE_S))
 
 
 def _sqlite_regexp(pattern: str, value: Any) -> bool:

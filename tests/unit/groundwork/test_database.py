@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,25 @@ def test_writers_in_many_threads_lose_no_update(database: Database) -> None:
     for thread in threads:
         thread.join(60)
     assert value(database) == 200
+
+
+def test_a_new_file_that_another_process_is_opening_is_waited_for(tmp_path: Path) -> None:
+    """Seen as "database is locked" when services that share a file started for the first time together."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (id INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+    database = Database(f"sqlite:///{path}")
+    try:
+        METADATA.create_all(database.engine)
+        with database.read() as tx:
+            assert tx.execute(sa.text("PRAGMA journal_mode")).scalar_one() == "wal"
+    finally:
+        release.join()
+        other.close()
+        database.dispose()
 
 
 def test_a_reader_does_not_wait_for_the_writer(database: Database) -> None:
