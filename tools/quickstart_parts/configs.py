@@ -44,7 +44,9 @@ def keystone(plan: Plan) -> Sections:
     return {
         "DEFAULT": {"public_endpoint": plan.identity_url.removesuffix("/v3")},
         "database": _sqlite(home / "keystone.db"),
+        # Receipts have keys of their own by default, outside of here, and no start without them.
         "fernet_tokens": {"key_repository": home / "fernet-keys"},
+        "fernet_receipts": {"key_repository": home / "fernet-keys"},
         "credential": {"key_repository": home / "credential-keys"},
         # One process, so the cache cannot be stale; without it every request costs 100 ms of CPU, with it 20.
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},

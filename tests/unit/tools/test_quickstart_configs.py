@@ -83,3 +83,15 @@ def test_clouds_name_the_tenant_and_the_operator(tmp_path: Path) -> None:
     assert "project_name: demo" in tenant
     assert 'password: "secret-of-admin"' in operator
     assert "project_name: admin" in operator
+
+
+def test_every_key_of_keystone_lies_in_the_work_directory(tmp_path: Path) -> None:
+    """Without ``fernet_receipts`` it starts only where somebody has made /etc/keystone/fernet-keys."""
+    plan = _plan(tmp_path)
+    configs.write_configs(plan, PASSWORDS)
+    keystone = _read(plan.work_dir / "keystone/keystone.conf")
+    repositories = {
+        group: Path(keystone[group]["key_repository"])
+        for group in ("fernet_tokens", "fernet_receipts", "credential")
+    }
+    assert all(path.is_relative_to(plan.work_dir) for path in repositories.values()), repositories
