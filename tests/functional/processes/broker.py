@@ -85,6 +85,11 @@ class Vhosts:
             list(pool.map(lambda name: _rabbitmqctl("delete_user", name, check=False), names))
 
 
+def broker_port() -> int:
+    """Where the broker listens."""
+    return _address()[1]
+
+
 def _address() -> tuple[str, int]:
     parts = urlsplit(BROKER_URL)
     return (parts.hostname or "127.0.0.1", parts.port or 5672)

@@ -26,6 +26,7 @@ class Databases:
 
     #: ``mysql`` or ``postgresql``.
     engine_name: str
+    _default_port: int
     #: The database in which others are made; None: in none.
     maintenance: str | None = None
     #: What the engine calls a user.
@@ -45,6 +46,11 @@ class Databases:
             poolclass=sa.pool.NullPool,
             connect_args={"connect_timeout": 5},
         )
+
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        return self._url.port or self._default_port
 
     def why_missing(self) -> str | None:
         """None when the server answers."""
@@ -117,6 +123,7 @@ class MariaDb(Databases):
     """MariaDB or MySQL."""
 
     engine_name = "mysql"
+    _default_port = 3306
     connections_query = (
         "SELECT user, COALESCE(db, ''), SUBSTRING_INDEX(host, ':', -1) "
         "FROM information_schema.processlist WHERE host LIKE '%%:%%'"
@@ -133,6 +140,7 @@ class PostgreSql(Databases):
     """PostgreSQL."""
 
     engine_name = "postgresql"
+    _default_port = 5432
     maintenance = "postgres"
     user_word = "ROLE"
     connections_query = (

@@ -7,8 +7,7 @@ import pytest
 import sqlalchemy as sa
 from amqp.exceptions import AccessRefused, NotAllowed
 
-from tests.functional.processes.broker import BrokerConnection
-from tests.functional.processes.engines import DatabaseConnection
+from tests.functional.processes.broker import broker_port
 from tests.functional.processes.flow import run_flow
 from tests.functional.processes.plane import CELLS, OWNERS, Plane
 from tests.functional.processes.sockets import local_ports
@@ -52,22 +51,33 @@ def test_credentials_of_a_cell_open_nothing_outside_of_it(plane: Plane, cell: st
 def test_processes_of_a_cell_are_connected_to_nothing_outside_of_it(plane: Plane) -> None:
     """Looked at after servers came and went, while everything that was opened for them is still open."""
     run_flow(plane, count=8, page=3)
-    to_databases = {found.port: found for found in plane.databases.connections()}
-    to_brokers = {found.port: found for found in plane.vhosts.connections()}
     for cell in CELLS:
         for name in plane.names_of_cell(cell):
-            ports = local_ports(plane.processes[name].pid)
-            databases = {_place(to_databases[port]) for port in ports & set(to_databases)}
-            brokers = {_place(to_brokers[port]) for port in ports & set(to_brokers)}
+            databases, brokers = _connections_of(plane, name)
             # A compute opens no database at all.
             assert databases == (set() if name in CELLS[cell] else {(cell, cell)}), name
             assert brokers == {(plane.vhosts.names[cell],) * 2}, name
     # The look itself is no blind one: it sees the API level where it is.
-    ports = local_ports(plane.processes["super-conductor"].pid)
-    assert ("api", "api") in {_place(to_databases[port]) for port in ports & set(to_databases)}
+    databases, _ = _connections_of(plane, "super-conductor")
+    assert ("api", "api") in databases
 
 
-def _place(found: DatabaseConnection | BrokerConnection) -> tuple[str, str]:
-    if isinstance(found, BrokerConnection):
-        return (found.user, found.vhost)
-    return (found.user, found.database)
+Place = tuple[str, str]
+
+
+def _connections_of(plane: Plane, name: str) -> tuple[set[Place], set[Place]]:
+    """(user, database) and (user, virtual host) of each connection that a process has open now."""
+    pid = plane.processes[name].pid
+    to_databases = local_ports(pid, to=plane.databases.port)
+    to_brokers = local_ports(pid, to=broker_port())
+    databases = {
+        (found.user, found.database)
+        for found in plane.databases.connections()
+        if found.port in to_databases
+    }
+    brokers = {
+        (found.user, found.vhost)
+        for found in plane.vhosts.connections()
+        if found.port in to_brokers
+    }
+    return databases, brokers
