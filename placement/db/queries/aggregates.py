@@ -32,10 +32,3 @@ def replace(tx: Transaction, provider_id: int, aggregate_uuids: Collection[str])
             for uuid in sorted(set(aggregate_uuids))
         ]
         tx.execute(sa.insert(provider_aggregates), rows)
-
-
-def everything(tx: Transaction) -> tuple[tuple[int, str], ...]:
-    """All pairs of provider id and aggregate uuid."""
-    own = provider_aggregates.c
-    rows: Iterable[Any] = tx.execute(sa.select(own.resource_provider_id, own.aggregate_uuid))
-    return tuple((row[0], row[1]) for row in rows)

@@ -71,19 +71,11 @@ def used_at(tx: Transaction, provider_ids: Collection[int]) -> dict[tuple[int, i
     """The sum held by all consumers, by (provider id, class id); pairs that nobody holds are left out."""
     if not provider_ids:
         return {}
-    return _sums(tx, allocations.c.resource_provider_id.in_(sorted(provider_ids)))
-
-
-def used_everywhere(tx: Transaction) -> dict[tuple[int, int], int]:
-    """Like :func:`used_at`, for all providers."""
-    return _sums(tx)
-
-
-def _sums(tx: Transaction, *conditions: sa.ColumnElement[bool]) -> dict[tuple[int, int], int]:
     own = allocations.c
     key = (own.resource_provider_id, own.resource_class_id)
+    of_these = own.resource_provider_id.in_(sorted(provider_ids))
     rows: Iterable[Any] = tx.execute(
-        sa.select(*key, sa.func.sum(own.used)).where(*conditions).group_by(*key)
+        sa.select(*key, sa.func.sum(own.used)).where(of_these).group_by(*key)
     )
     return {(row[0], row[1]): int(row[2]) for row in rows}
 

@@ -47,11 +47,6 @@ def of_providers(tx: Transaction, provider_ids: Collection[int]) -> tuple[Stock,
     return _fetch(tx, _select().where(of_these))
 
 
-def everything(tx: Transaction) -> tuple[Stock, ...]:
-    """What all providers offer."""
-    return _fetch(tx, _select())
-
-
 def replace(tx: Transaction, provider_id: int, offered: Mapping[int, Inventory]) -> None:
     """Let the provider offer just this, by class id."""
     tx.execute(sa.delete(inventories).where(inventories.c.resource_provider_id == provider_id))

@@ -76,15 +76,6 @@ def fetch(tx: Transaction, statement: sa.Select[Any]) -> tuple[Provider, ...]:
     return tuple(Provider(*row) for row in rows)
 
 
-def everybody(tx: Transaction) -> tuple[tuple[int, str, int | None], ...]:
-    """Id, uuid and parent's id of all providers, by id."""
-    own = resource_providers.c
-    rows: Iterable[Any] = tx.execute(
-        sa.select(own.id, own.uuid, own.parent_provider_id).order_by(own.id)
-    )
-    return tuple((row[0], row[1], row[2]) for row in rows)
-
-
 def lock(tx: Transaction, uuids: Collection[str]) -> dict[str, Held]:
     """The providers that exist, by uuid, locked against other writers until the transaction ends.
 

@@ -56,11 +56,3 @@ def search(tx: Transaction, wanted: TraitQuery) -> tuple[Named, ...]:
         carried = sa.exists().where(provider_traits.c.trait_id == traits.c.id)
         conditions.append(carried if wanted.associated else ~carried)
     return list_named(tx, traits, *conditions)
-
-
-def everything(tx: Transaction) -> tuple[tuple[int, int], ...]:
-    """All pairs of provider id and trait id."""
-    rows: Iterable[Any] = tx.execute(
-        sa.select(provider_traits.c.resource_provider_id, provider_traits.c.trait_id)
-    )
-    return tuple((row[0], row[1]) for row in rows)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
+import sqlalchemy as sa
+
 from groundwork.database import Database
 from placement.db import models
-from placement.db.queries import aggregates, allocations, inventories, named, providers, traits
+from placement.records import Inventory
 from tests.unit.placement.plain.world import Fact, Stock
 
 
 def plain_facts(database: Database) -> list[Fact]:
     """Every provider as committed now; nobody may write meanwhile."""
     with database.read() as tx:
-        trait_names = {row.id: row.name for row in named.list_named(tx, models.traits)}
-        used = allocations.used_everywhere(tx)
-        stocks: dict[int, dict[str, Stock]] = {}
-        for one in inventories.everything(tx):
-            amount = used.get((one.provider_id, one.class_id), 0)
-            stock = Stock(one.inventory, amount)
-            stocks.setdefault(one.provider_id, {})[one.inventory.resource_class] = stock
-        carried: dict[int, set[str]] = {}
-        for provider_id, trait_id in traits.everything(tx):
-            carried.setdefault(provider_id, set()).add(trait_names[trait_id])
-        members: dict[int, set[str]] = {}
-        for provider_id, aggregate_uuid in aggregates.everything(tx):
-            members.setdefault(provider_id, set()).add(aggregate_uuid)
+
+        def rows(table: sa.Table) -> list[sa.Row]:
+            return list(tx.execute(sa.select(table)))
+
+        traits = {row.id: row.name for row in rows(models.traits)}
+        classes = {row.id: row.name for row in rows(models.resource_classes)}
+        used: dict[tuple[int, int], int] = defaultdict(int)
+        for row in rows(models.allocations):
+            used[row.resource_provider_id, row.resource_class_id] += row.used
+        stocks: dict[int, dict[str, Stock]] = defaultdict(dict)
+        for row in rows(models.inventories):
+            name, provider_id = classes[row.resource_class_id], row.resource_provider_id
+            bounds = (row.reserved, row.min_unit, row.max_unit, row.step_size)
+            inventory = Inventory(name, row.total, *bounds, row.allocation_ratio)
+            stocks[provider_id][name] = Stock(inventory, used[provider_id, row.resource_class_id])
+        carried: dict[int, set[str]] = defaultdict(set)
+        for row in rows(models.provider_traits):
+            carried[row.resource_provider_id].add(traits[row.trait_id])
+        members: dict[int, set[str]] = defaultdict(set)
+        for row in rows(models.provider_aggregates):
+            members[row.resource_provider_id].add(row.aggregate_uuid)
         return [
             Fact(
-                provider_id,
-                uuid,
-                parent_id,
-                stocks.get(provider_id, {}),
-                frozenset(carried.get(provider_id, ())),
-                frozenset(members.get(provider_id, ())),
+                row.id,
+                row.uuid,
+                row.parent_provider_id,
+                stocks[row.id],
+                frozenset(carried[row.id]),
+                frozenset(members[row.id]),
             )
-            for provider_id, uuid, parent_id in providers.everybody(tx)
+            for row in rows(models.resource_providers)
         ]

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from groundwork.columns import now
 from groundwork.database import Database, Transaction
 from groundwork.errors import Conflict, Invalid, NotFound
 from placement.allocations.reshaping import Reshaper
@@ -20,6 +21,7 @@ from placement.candidates.index.live import LiveIndex
 from placement.candidates.index.loading import Loader
 from placement.candidates.request import CandidateRequest, Group
 from placement.candidates.search import Order, search
+from placement.db.models import provider_changes
 from placement.db.queries import changes
 from placement.inventory.aggregates import Aggregates
 from placement.inventory.inventories import Offer
@@ -252,6 +254,33 @@ def test_rolled_back_id_is_given_up_on_proof(rooms: Rooms, live: LiveIndex, cloc
     # Transactions of other databases on the server may have to end first.
     wait_until(lambda: used(live, fast) == 1 and live.missing == 0)
     assert shown(live) == committed(rooms.database)
+
+
+@pytest.mark.parametrize("engine_name", ["mysql"], indirect=True)
+def test_ids_in_steps_are_read_like_any_others(rooms: Rooms, live: LiveIndex, clock: Clock) -> None:
+    """A cluster of three numbers its rows 4, 7, 10...; what is missing between them is no reason to wait."""
+    slow, fast = rooms.provider("slow"), rooms.provider("fast", VCPU=100)
+    shown(live)
+    by_uuid = ids(rooms)
+    late = Late(rooms.database, writes_trait(by_uuid[slow]))
+    with rooms.database.write() as tx:
+        first = changes.newest(tx) + 1000
+        rows = [
+            {"id": first + 3 * number, "resource_provider_id": by_uuid[fast], "changed_at": now()}
+            for number in range(300)
+        ]
+        tx.execute(sa.insert(provider_changes), rows)
+    for number in range(1, 4):
+        rooms.claim(str(uuid4()), {fast: {"VCPU": 1}})
+        assert used(live, fast) == number
+        assert live.missing > 1000
+        clock.now_s += 60
+    late.commit()
+    assert shown(live) == committed(rooms.database)
+    clock.now_s += 60
+    wait_until(lambda: used(live, fast) == 3 and live.missing == 0)
+    rooms.claim(str(uuid4()), {fast: {"VCPU": 1}})
+    assert used(live, fast) == 4
 
 
 def test_writer_whose_id_was_taken_starts_anew(
