@@ -193,9 +193,7 @@ class Database:
         pool = {name: value for name, value in self._pool.items() if value is not None}
         engine = engines.create_engine(url, **self._options, **pool)
         if engine.dialect.name == "mysql":
-            # READ COMMITTED: every statement sees what is committed by now, as on PostgreSQL. Lost updates are
-            # prevented by compare-and-swap and row locks, never by the snapshot.
-            engine = engine.execution_options(isolation_level="READ COMMITTED")
+            _read_committed(engine)
         return engine
 
 
@@ -211,6 +209,23 @@ def _complete(url: str) -> str:
     if parsed.get_backend_name() != "mysql" or "charset" in parsed.query:
         return url
     return parsed.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
+
+
+def _read_committed(engine: sa.Engine) -> None:
+    """READ COMMITTED: every statement sees what is committed by now, as on PostgreSQL.
+
+    Lost updates are prevented by compare-and-swap and row locks, never by the snapshot. The level is set once for each
+    connection; as an option of the engine it would be set and taken back around every transaction, in four trips.
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_level(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.close()
+
+    # The engine was tried out when it was made; that connection has not heard of this.
+    engine.dispose()
 
 
 # One lock for each SQLite file that this process writes. SQLite itself only polls for its lock, with growing pauses and

@@ -69,16 +69,14 @@ class Inventories:
                 raise Invalid(
                     f"Unknown resource class in inventory for resource provider {provider_uuid}: {exc}"
                 ) from exc
-            present = inventories.of_providers(tx, [held.id])
-            dropped = {stock.class_id for stock in present} - set(class_ids.values())
+            dropped = inventories.classes_of(tx, held.id) - set(class_ids.values())
             used = allocations.used_classes(tx, held.id, dropped)
             if used:
                 raise in_use(provider_uuid, used)
-            inventories.replace(
+            stored = inventories.replace(
                 tx, held.id, {class_ids[name]: stock for name, stock in offered.items()}
             )
-            new_generation = changed(tx, held)
-            return Offer(new_generation, inventories.of_provider(tx, held.id))
+            return Offer(changed(tx, held), stored)
 
         return self._run(work)
 

@@ -101,11 +101,12 @@ class Traits:
             held = hold(tx, provider_uuid)
             if generation is not None:
                 require_generation(held, generation)
-            wanted = set(provider_filters.known_ids(tx, models.traits, names).values())
-            if wanted == {trait.id for trait in traits.of_provider(tx, held.id)}:
-                return Carried(held.generation, traits.of_provider(tx, held.id))
-            traits.replace(tx, held.id, wanted)
-            return Carried(changed(tx, held), traits.of_provider(tx, held.id))
+            wanted = provider_filters.known(tx, models.traits, names)
+            ids, present = {trait.id for trait in wanted}, traits.ids_of_provider(tx, held.id)
+            if ids == present:
+                return Carried(held.generation, wanted)
+            traits.change(tx, held.id, added=ids - present, dropped=present - ids)
+            return Carried(changed(tx, held), wanted)
 
         try:
             return self._database.run(work)

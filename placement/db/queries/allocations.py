@@ -115,6 +115,8 @@ def used_classes(
     tx: Transaction, provider_id: int, class_ids: Collection[int] | None = None
 ) -> tuple[str, ...]:
     """The names of the classes (of these only, when given) that somebody holds at the provider, standard ones first."""
+    if class_ids is not None and not class_ids:
+        return ()
     own, known = allocations.c, resource_classes.c
     held = (own.resource_provider_id == provider_id, own.resource_class_id == known.id)
     wanted = sa.select(known.name).where(sa.exists().where(*held)).order_by(known.id)

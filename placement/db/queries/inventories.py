@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replaced
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from groundwork.columns import now
 from groundwork.database import Transaction
 from placement.db.models import inventories, resource_classes
 from placement.records import Inventory
@@ -47,17 +50,28 @@ def of_providers(tx: Transaction, provider_ids: Collection[int]) -> tuple[Stock,
     return _fetch(tx, _select().where(of_these))
 
 
-def replace(tx: Transaction, provider_id: int, offered: Mapping[int, Inventory]) -> None:
-    """Let the provider offer just this, by class id."""
-    tx.execute(sa.delete(inventories).where(inventories.c.resource_provider_id == provider_id))
-    if offered:
-        rows = [_row(provider_id, class_id, stock) for class_id, stock in sorted(offered.items())]
-        tx.execute(sa.insert(inventories), rows)
+def classes_of(tx: Transaction, provider_id: int) -> frozenset[int]:
+    """The ids of the classes that the provider offers."""
+    return frozenset(tx.execute(_class_ids(), {"provider": provider_id}).scalars())
+
+
+def replace(
+    tx: Transaction, provider_id: int, offered: Mapping[int, Inventory]
+) -> dict[str, Inventory]:
+    """Let the provider offer just this, by class id; the same by class, as it is stored."""
+    moment = now()
+    stored = {
+        class_id: replaced(stock, updated_at=moment) for class_id, stock in sorted(offered.items())
+    }
+    tx.execute(_delete_all(), {"provider": provider_id})
+    if stored:
+        tx.execute(_insert(), [_row(provider_id, *item) for item in stored.items()])
+    return {stock.resource_class: stock for stock in stored.values()}
 
 
 def insert(tx: Transaction, provider_id: int, class_id: int, offered: Inventory) -> None:
     """Let the provider offer one class more. :raises oslo_db.exception.DBDuplicateEntry: it does already."""
-    tx.execute(sa.insert(inventories).values(_row(provider_id, class_id, offered)))
+    tx.execute(_insert(), _row(provider_id, class_id, offered))
 
 
 def update(tx: Transaction, provider_id: int, class_id: int, offered: Inventory) -> bool:
@@ -77,6 +91,28 @@ def providers_offering(tx: Transaction, class_id: int) -> tuple[int, ...]:
     own = inventories.c
     rows = tx.execute(sa.select(own.resource_provider_id).where(own.resource_class_id == class_id))
     return tuple(row[0] for row in rows)
+
+
+# Statements that are run for every provider that is loaded are made once: making one costs as much as sending it.
+
+
+@cache
+def _class_ids() -> sa.Select[Any]:
+    own = inventories.c
+    return sa.select(own.resource_class_id).where(
+        own.resource_provider_id == sa.bindparam("provider")
+    )
+
+
+@cache
+def _delete_all() -> sa.Delete:
+    own = inventories.c
+    return sa.delete(inventories).where(own.resource_provider_id == sa.bindparam("provider"))
+
+
+@cache
+def _insert() -> sa.Insert:
+    return sa.insert(inventories)
 
 
 def _select() -> sa.Select[Any]:
@@ -102,6 +138,7 @@ def _at(provider_id: int, class_id: int) -> sa.ColumnElement[bool]:
 
 def _row(provider_id: int, class_id: int, offered: Inventory) -> dict[str, Any]:
     return {
+        "updated_at": offered.updated_at or now(),
         "resource_provider_id": provider_id,
         "resource_class_id": class_id,
         "total": offered.total,

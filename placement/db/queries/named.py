@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,15 +30,18 @@ def list_named(
     return tuple(Named(*row) for row in rows)
 
 
-def ids_of(tx: Transaction, table: sa.Table, names: Collection[str]) -> dict[str, int]:
-    """Id by name; names that do not exist are left out."""
+def those_named(tx: Transaction, table: sa.Table, names: Collection[str]) -> tuple[Named, ...]:
+    """The rows with these names, in the order of their ids; names that do not exist are left out."""
     asked = plain_only(names)
     if not asked:
-        return {}
-    rows: Iterable[Any] = tx.execute(
-        sa.select(table.c.name, table.c.id).where(table.c.name.in_(asked))
-    )
-    return {row.name: row.id for row in rows}
+        return ()
+    rows: Iterable[Any] = tx.execute(_with_names(table), {"names": asked})
+    return tuple(Named(*row) for row in rows)
+
+
+def ids_of(tx: Transaction, table: sa.Table, names: Collection[str]) -> dict[str, int]:
+    """Id by name; names that do not exist are left out."""
+    return {row.name: row.id for row in those_named(tx, table, names)}
 
 
 def insert_named(tx: Transaction, table: sa.Table, name: str) -> None:
@@ -66,6 +70,12 @@ def delete_named(tx: Transaction, table: sa.Table, row_id: int) -> None:
 def rename_named(tx: Transaction, table: sa.Table, row_id: int, name: str) -> None:
     """Change a name. :raises oslo_db.exception.DBDuplicateEntry: the new one is taken."""
     tx.execute(sa.update(table).where(table.c.id == row_id).values(name=name))
+
+
+@cache
+def _with_names(table: sa.Table) -> sa.Select[Any]:
+    wanted = table.c.name.in_(sa.bindparam("names", expanding=True))
+    return _rows(table).where(wanted).order_by(table.c.id)
 
 
 def _rows(table: sa.Table) -> sa.Select[Any]:

@@ -19,7 +19,7 @@ from placement.db.models import (
 )
 from placement.db.queries import named, providers
 from placement.grammar import AggregatesAsked, TraitsAsked
-from placement.records import LARGEST_AMOUNT, Provider, ProviderQuery
+from placement.records import LARGEST_AMOUNT, Named, Provider, ProviderQuery
 from placement.unknown import UnknownClasses, UnknownTraits
 
 Condition = sa.ColumnElement[bool]
@@ -40,14 +40,19 @@ def search(tx: Transaction, wanted: ProviderQuery) -> tuple[Provider, ...]:
     return providers.fetch(tx, statement)
 
 
-def known_ids(tx: Transaction, table: sa.Table, names: Iterable[str]) -> dict[str, int]:
-    """Id by name of traits or resource classes. :raises UnknownNames: some do not exist."""
+def known(tx: Transaction, table: sa.Table, names: Iterable[str]) -> tuple[Named, ...]:
+    """The traits or resource classes with these names, by id. :raises UnknownNames: some do not exist."""
     asked = set(names)
-    ids = named.ids_of(tx, table, asked)
-    missing = asked - ids.keys()
+    found = named.those_named(tx, table, asked)
+    missing = asked - {row.name for row in found}
     if missing:
         raise UnknownTraits(missing) if table is traits else UnknownClasses(missing)
-    return ids
+    return found
+
+
+def known_ids(tx: Transaction, table: sa.Table, names: Iterable[str]) -> dict[str, int]:
+    """Id by name of traits or resource classes. :raises UnknownNames: some do not exist."""
+    return {row.name: row.id for row in known(tx, table, names)}
 
 
 def _identity(wanted: ProviderQuery) -> Iterable[Condition]:

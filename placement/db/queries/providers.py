@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,8 +67,8 @@ def find(tx: Transaction, uuid: str) -> Provider | None:
     """The provider with this uuid."""
     if not is_plain(uuid):
         return None
-    found = fetch(tx, select_providers().where(resource_providers.c.uuid == uuid))
-    return found[0] if found else None
+    row: Any = tx.execute(_find(), {"wanted": uuid}).one_or_none()
+    return Provider(*row) if row else None
 
 
 def fetch(tx: Transaction, statement: sa.Select[Any]) -> tuple[Provider, ...]:
@@ -84,13 +85,7 @@ def lock(tx: Transaction, uuids: Collection[str]) -> dict[str, Held]:
     asked = plain_only(uuids)
     if not asked:
         return {}
-    own = resource_providers.c
-    rows: Iterable[Any] = tx.execute(
-        sa.select(own.id, own.uuid, own.generation)
-        .where(own.uuid.in_(asked))
-        .order_by(own.id)
-        .with_for_update()
-    )
+    rows: Iterable[Any] = tx.execute(_lock(), {"uuids": asked})
     return {row.uuid: Held(row.id, row.uuid, row.generation) for row in rows}
 
 
@@ -112,15 +107,13 @@ def insert(tx: Transaction, *, uuid: str, name: str, parent_id: int | None) -> i
     """The id of a new provider, placed under its parent (whose row the caller has locked) or as a root."""
     own = resource_providers.c
     values = {"uuid": uuid, "name": name, "parent_provider_id": parent_id}
-    new_id = _inserted_id(tx.execute(sa.insert(resource_providers).values(values)))
+    new_id = _inserted_id(tx.execute(_insert(), values))
     root_id = new_id
     if parent_id is not None:
         root_id = tx.execute(
             sa.select(own.root_provider_id).where(own.id == parent_id)
         ).scalar_one()
-    tx.execute(
-        sa.update(resource_providers).where(own.id == new_id).values(root_provider_id=root_id)
-    )
+    tx.execute(_place(), {"own_id": new_id, "root_id": root_id})
     return new_id
 
 
@@ -150,12 +143,7 @@ def set_root(tx: Transaction, provider_ids: Collection[int], root_id: int) -> No
 
 def raise_generation(tx: Transaction, provider_ids: Iterable[int], *, by: int = 1) -> None:
     """Add to each generation; the caller holds the locks, or means to order itself behind who does."""
-    own = resource_providers.c
-    tx.execute(
-        sa.update(resource_providers)
-        .where(own.id.in_(sorted(set(provider_ids))))
-        .values(generation=own.generation + by)
-    )
+    tx.execute(_raise(), {"ids": sorted(set(provider_ids)), "by": by})
 
 
 def count_children(tx: Transaction, provider_id: int) -> int:
@@ -207,6 +195,50 @@ def fill_roots(tx: Transaction, at_most: int) -> tuple[int, int]:
             set_root(tx, [provider_id], root_id)
         done += len(roots)
     return lacking, done
+
+
+# Statements that are run for every provider that is loaded are made once: making one costs as much as sending it.
+
+
+@cache
+def _find() -> sa.Select[Any]:
+    return select_providers().where(resource_providers.c.uuid == sa.bindparam("wanted"))
+
+
+@cache
+def _insert() -> sa.Insert:
+    return sa.insert(resource_providers)
+
+
+@cache
+def _place() -> sa.Update:
+    own = resource_providers.c
+    return (
+        sa.update(resource_providers)
+        .where(own.id == sa.bindparam("own_id"))
+        .values(root_provider_id=sa.bindparam("root_id"))
+    )
+
+
+@cache
+def _lock() -> sa.Select[Any]:
+    own = resource_providers.c
+    return (
+        sa.select(own.id, own.uuid, own.generation)
+        .where(own.uuid.in_(sa.bindparam("uuids", expanding=True)))
+        .order_by(own.id)
+        .with_for_update()
+    )
+
+
+@cache
+def _raise() -> sa.Update:
+    own = resource_providers.c
+    return (
+        sa.update(resource_providers)
+        .where(own.id.in_(sa.bindparam("ids", expanding=True)))
+        .values(generation=own.generation + sa.bindparam("by"))
+    )
 
 
 def _inserted_id(result: sa.CursorResult[Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,25 +17,28 @@ from placement.records import Named, TraitQuery
 
 def of_provider(tx: Transaction, provider_id: int) -> tuple[Named, ...]:
     """The traits of one provider."""
-    rows: Iterable[Any] = tx.execute(
-        sa.select(traits.c.id, traits.c.name, traits.c.updated_at)
-        .join(provider_traits, provider_traits.c.trait_id == traits.c.id)
-        .where(provider_traits.c.resource_provider_id == provider_id)
-        .order_by(traits.c.id)
-    )
+    rows: Iterable[Any] = tx.execute(_carried(), {"provider": provider_id})
     return tuple(Named(*row) for row in rows)
 
 
-def replace(tx: Transaction, provider_id: int, trait_ids: Collection[int]) -> None:
-    """Let the provider carry just these."""
-    tx.execute(
-        sa.delete(provider_traits).where(provider_traits.c.resource_provider_id == provider_id)
-    )
-    if trait_ids:
-        rows = [
-            {"resource_provider_id": provider_id, "trait_id": trait} for trait in sorted(trait_ids)
-        ]
-        tx.execute(sa.insert(provider_traits), rows)
+def ids_of_provider(tx: Transaction, provider_id: int) -> frozenset[int]:
+    """The ids of the traits of one provider."""
+    return frozenset(tx.execute(_carried_ids(), {"provider": provider_id}).scalars())
+
+
+def change(
+    tx: Transaction,
+    provider_id: int,
+    *,
+    added: Collection[int],
+    dropped: Collection[int] = (),
+) -> None:
+    """Let the provider carry more of these, and fewer of those."""
+    if dropped:
+        tx.execute(_drop(), {"provider": provider_id, "traits": sorted(dropped)})
+    if added:
+        rows = [{"resource_provider_id": provider_id, "trait_id": one} for one in sorted(added)]
+        tx.execute(_add(), rows)
 
 
 def is_carried(tx: Transaction, trait_id: int) -> bool:
@@ -56,3 +60,36 @@ def search(tx: Transaction, wanted: TraitQuery) -> tuple[Named, ...]:
         carried = sa.exists().where(provider_traits.c.trait_id == traits.c.id)
         conditions.append(carried if wanted.associated else ~carried)
     return list_named(tx, traits, *conditions)
+
+
+# Statements that are run for every provider that is loaded are made once: making one costs as much as sending it.
+
+
+@cache
+def _carried() -> sa.Select[Any]:
+    return (
+        sa.select(traits.c.id, traits.c.name, traits.c.updated_at)
+        .join(provider_traits, provider_traits.c.trait_id == traits.c.id)
+        .where(provider_traits.c.resource_provider_id == sa.bindparam("provider"))
+        .order_by(traits.c.id)
+    )
+
+
+@cache
+def _carried_ids() -> sa.Select[Any]:
+    own = provider_traits.c
+    return sa.select(own.trait_id).where(own.resource_provider_id == sa.bindparam("provider"))
+
+
+@cache
+def _drop() -> sa.Delete:
+    own = provider_traits.c
+    return sa.delete(provider_traits).where(
+        own.resource_provider_id == sa.bindparam("provider"),
+        own.trait_id.in_(sa.bindparam("traits", expanding=True)),
+    )
+
+
+@cache
+def _add() -> sa.Insert:
+    return sa.insert(provider_traits)

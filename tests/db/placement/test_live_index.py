@@ -194,7 +194,7 @@ def writes_trait(provider_id: int) -> Callable[[Transaction], None]:
     from placement.db.queries import traits
 
     def work(tx: Transaction) -> None:
-        traits.replace(tx, provider_id, [1])
+        traits.change(tx, provider_id, added=[1])
         changes.record(tx, [provider_id])
 
     return work
