@@ -1,6 +1,7 @@
 """Which sets of providers could meet a request.
 
-``request`` says what is asked, ``snapshot`` what there is, ``search`` finds, ``api`` shows. The search is arithmetic
-over the snapshot and touches no database; nothing here is ever the reason that a claim succeeds, so an old snapshot
-costs a refused claim at worst.
+``request`` says what is asked, ``index`` holds what there is, ``plan`` lays the one over the other, ``search`` goes
+through the trees and ``filling`` through the ways to fill one; ``explain`` tells what each demand removed. All of it is
+arithmetic over the index and touches no database; ``index/live`` keeps it fresh. Nothing here is ever the reason that
+a claim succeeds.
 """

@@ -183,11 +183,11 @@ class Filling:
             self._taken[place, name] -= amount
 
     def _may_stand_apart(self, slot: Slot, place: int) -> bool:
-        """``group_policy=isolate``: it speaks of suffixed groups, and of those that take something."""
-        if not self._request.isolate or slot.suffix == UNSUFFIXED or not slot.resources:
+        """``group_policy=isolate``: it speaks of suffixed groups, also of those that take nothing."""
+        if not self._request.isolate or slot.suffix == UNSUFFIXED:
             return True
         return not self._uses[place] or all(
-            other != place or filled.suffix == UNSUFFIXED or not filled.resources
+            other != place or filled.suffix == UNSUFFIXED
             for filled, other in zip(self._slots, self._chosen, strict=False)
         )
 

@@ -25,10 +25,10 @@ class Group:
 class CandidateRequest:
     """All groups and what binds them together.
 
-    ``isolate``: suffixed groups with resources get different providers. ``same_subtrees``: of the providers of each
-    set of groups one is an ancestor of the others, or is them all. ``spreads``: several providers of one tree may
-    be used (not so below 1.29). ``tells_mappings``: requests that differ only in which provider serves which group
-    are different answers (they look the same below 1.34). ``limit`` None: all of them.
+    ``isolate``: suffixed groups, those without resources too, get different providers. ``same_subtrees``: of the
+    providers of each set of groups one is an ancestor of the others, or is them all. ``spreads``: several providers
+    of one tree may be used (not so below 1.29). ``tells_mappings``: requests that differ only in which provider
+    serves which group are different answers (they look the same below 1.34). ``limit`` None: all of them.
     """
 
     groups: tuple[Group, ...]

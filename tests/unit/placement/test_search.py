@@ -211,6 +211,15 @@ def test_isolate_takes_different_providers_and_none_may_reuse_them() -> None:
     ]
 
 
+def test_isolate_keeps_groups_without_resources_apart_too() -> None:
+    world = numa_host(Builder(), "h", devices=1).world()
+    groups = (group("vf", VF=1), group("net", required=["NET_A"]))
+    ties = (frozenset({"vf", "net"}),)
+    (together,) = find(world, request(*groups, same_subtrees=ties))
+    assert plain_mappings(together) == {"vf": ("h-a0",), "net": ("h-a0",)}
+    assert find(world, request(*groups, same_subtrees=ties, isolate=True)) == []
+
+
 def test_groups_at_one_provider_are_summed_and_the_sum_must_fit() -> None:
     """The reference can add up amounts of two groups in place, so that an answer depends on earlier ones."""
     inventory = Inventory("VCPU", 10, max_unit=5)

@@ -67,12 +67,8 @@ def allowed(
         nodes = [node for (other, _), node in zip(parts, chosen, strict=True) if other is group]
         if not group_is_met(world, group, nodes):
             return False
-    taking = [
-        node
-        for (group, amounts), node in zip(parts, chosen, strict=True)
-        if group.suffix and amounts
-    ]
-    if request.isolate and len(set(taking)) < len(taking):
+    apart = [node for (group, _), node in zip(parts, chosen, strict=True) if group.suffix]
+    if request.isolate and len(set(apart)) < len(apart):
         return False
     if not request.spreads and len({node.root for node in chosen}) < len(set(chosen)):
         return False

@@ -54,12 +54,11 @@ class Assignment:
         return zip(self._slots, self.chosen, strict=False)
 
     def _may_stand_apart(self, slot: Slot, node: Node) -> bool:
-        """``group_policy=isolate``: it speaks of suffixed groups, and of those that take something."""
-        if not self._request.isolate or slot.suffix == UNSUFFIXED or not slot.resources:
+        """``group_policy=isolate``: it speaks of suffixed groups, also of those that take nothing."""
+        if not self._request.isolate or slot.suffix == UNSUFFIXED:
             return True
         return all(
-            other is not node or filled.suffix == UNSUFFIXED or not filled.resources
-            for filled, other in self._filled()
+            other is not node or filled.suffix == UNSUFFIXED for filled, other in self._filled()
         )
 
     def _may_share_tree(self, node: Node) -> bool:
