@@ -80,7 +80,7 @@ def start(program: Program, stack: ExitStack, server_url: str, processes: int) -
     # What the console script does; it is not there in a bare source tree.
     sync = [program.python, "-c", "from placement.cmd.manage import main; main()"]
     config = ["--config-file", str(folder / "placement.conf")]
-    subprocess.run([*sync, *config, "db", "sync"], env=environment, check=True)
+    subprocess.run([*sync, *config, "db", "sync"], env=environment, cwd=folder, check=True)
     port = _free_port()
     log = (folder / "log").open("w")
     words = [
@@ -93,7 +93,8 @@ def start(program: Program, stack: ExitStack, server_url: str, processes: int) -
     ]
     if program.tree:
         words += ["--pythonpath", str(program.tree)]
-    process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
+    # Not started in this tree: its modules would hide those of the reference.
+    process = subprocess.Popen(words, env=environment, cwd=folder, stdout=log, stderr=log)
     stack.callback(_stop, process)
     _wait(process, port, folder / "log")
     return Running(f"http://127.0.0.1:{port}", process.pid)
