@@ -16,6 +16,8 @@ from nova.api.compute.flavors.operations import Flavors
 from nova.api.compute.hypervisors.operations import Hypervisors
 from nova.api.compute.instance_actions.operations import InstanceActions
 from nova.api.compute.keypairs.operations import Keypairs
+from nova.api.compute.migrations.operations import MigrationOperations
+from nova.api.compute.server_migrations.operations import ServerMigrations
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
@@ -27,6 +29,7 @@ from nova.api.compute.services.operations import Services
 from nova.api.links import Links
 from nova.api.paging import Paging
 from nova.availability_zones import ZoneNames
+from nova.cells.migrations import Migrations
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
 from nova.clients.glance import load_images
@@ -104,6 +107,12 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             paging=paging,
             links=links,
         ),
+        MigrationOperations(
+            migrations=Migrations(registry=plane.registry, scatter=plane.scatter),
+            paging=paging,
+            links=links,
+        ),
+        ServerMigrations(servers=servers, scatter=plane.scatter),
     )
 
 

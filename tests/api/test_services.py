@@ -12,8 +12,11 @@ import requests
 
 from nova.api.compute.services.operations import Services
 from nova.db.api.models import aggregate_hosts, host_mappings
+from nova.db.cell import server_migrations
 from nova.db.cell.models import compute_nodes, services
+from nova.domain.migration import MigrationStatus
 from tests.api.deployment import Deployment, keys_of, sample
+from tests.api.moves import add_migration
 
 MISSING = "99999999-9999-4999-8999-999999999999"
 TRAIT = "COMPUTE_STATUS_DISABLED"
@@ -265,6 +268,23 @@ def test_delete_is_refused_while_servers_remain(cloud: Deployment) -> None:
     assert answer.status_int == 409
     assert node.uuid in cloud.fake_placement.providers
     assert len(cloud.rows(services, cell="cell1")) == 1
+
+
+@pytest.mark.parametrize("end", ["source_compute", "dest_compute"])
+def test_delete_is_refused_while_servers_move(cloud: Deployment, end: str) -> None:
+    service, node = cloud.add_compute("cell2", "a")
+    moving = add_migration(cloud, "cell2", status=MigrationStatus.FINISHED, **{end: "a"})
+    target = f"/os-services/{service.uuid}"
+    answer = cloud.request(target, version="2.53", method="DELETE")
+    assert answer.status_int == 409
+    assert "migrations" in answer.json["conflictingRequest"]["message"]
+    assert node.uuid in cloud.fake_placement.providers
+    cloud.databases["cell2"].run(
+        lambda tx: server_migrations.swap_status(
+            tx, moving.uuid, MigrationStatus.CONFIRMED, expect=[MigrationStatus.FINISHED]
+        )
+    )
+    assert cloud.request(target, version="2.53", method="DELETE").status_int == 204
 
 
 def test_delete_is_refused_while_something_is_claimed(cloud: Deployment) -> None:

@@ -169,3 +169,41 @@ instance_actions_events = _table(
     ),
     *event_columns(),
 )
+
+# Moves of servers between hosts of this cell: resizes, cold and live migrations, evacuations.
+migrations = _table(
+    "migrations",
+    _id(),
+    *_times(),
+    # Also the consumer that holds the source host's resources while the server moves.
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("instance_uuid", sa.String(36), nullable=False),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255), nullable=False),
+    sa.Column("migration_type", sa.String(16), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("source_compute", sa.String(255)),
+    sa.Column("source_node", sa.String(255)),
+    sa.Column("dest_compute", sa.String(255)),
+    sa.Column("dest_node", sa.String(255)),
+    # The address by which the source reaches the destination.
+    sa.Column("dest_host", sa.String(255)),
+    # Row ids of flavors in the API database, as the API shows them.
+    sa.Column("old_instance_type_id", sa.Integer),
+    sa.Column("new_instance_type_id", sa.Integer),
+    sa.Column("hidden", sa.Boolean, nullable=False, default=False),
+    # How far a live migration got, as the hypervisor last said.
+    sa.Column("memory_total", sa.BigInteger),
+    sa.Column("memory_processed", sa.BigInteger),
+    sa.Column("memory_remaining", sa.BigInteger),
+    sa.Column("disk_total", sa.BigInteger),
+    sa.Column("disk_processed", sa.BigInteger),
+    sa.Column("disk_remaining", sa.BigInteger),
+    # Lists read one page along one of the first two, newest first.
+    sa.Index("migrations_created_idx", "created_at", "id"),
+    sa.Index("migrations_project_created_idx", "project_id", "created_at", "id"),
+    sa.Index("migrations_updated_at_idx", "updated_at"),
+    sa.Index("migrations_server_status_idx", "instance_uuid", "status"),
+    sa.Index("migrations_source_status_idx", "source_compute", "status"),
+    sa.Index("migrations_dest_status_idx", "dest_compute", "status"),
+)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
-
-from oslo_utils import timeutils
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, NotFound, Problem, Unavailable
-from groundwork.operations import Answer, Call, Query, operation
+from groundwork.operations import Answer, Call, operation
 from groundwork.versions import Version
 from nova.api.compute.instance_actions import schemas
 from nova.api.compute.instance_actions.views import ActionView, EventView, ShownEvent
 from nova.api.links import Links
 from nova.api.paging import Paging
+from nova.api.times import changes_of
 from nova.cells.registry import Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.db.api import instance_mappings
@@ -87,14 +85,7 @@ class InstanceActions:
         if call.version < _PAGED:
             return _listed(call, self._page(server, ActionQuery()))
         page = self._paging.page(call.query)
-        since, before = (
-            _time_of(call.query, "changes-since"),
-            _time_of(call.query, "changes-before"),
-        )
-        if since is not None and before is not None and since > before:
-            raise Invalid(
-                "The value of changes-since must be less than or equal to changes-before."
-            )
+        since, before = changes_of(call.query)
         query = ActionQuery(
             limit=page.limit, marker=page.marker, changes_since=since, changes_before=before
         )
@@ -193,15 +184,3 @@ def _listed(call: Call, found: Sequence[ActionRow]) -> Answer:
     view = ActionView()
     body: dict[str, Any] = {"instanceActions": [view.show(call.version, row) for row in found]}
     return Answer(body)
-
-
-def _time_of(query: Query, key: str) -> datetime | None:
-    """The time under a key of the query; one without a zone is UTC."""
-    text = query.get(key)
-    if text is None:
-        return None
-    try:
-        time = timeutils.parse_isotime(text)
-    except ValueError:
-        time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

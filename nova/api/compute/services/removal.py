@@ -10,7 +10,7 @@ from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.clients.placement_errors import InUse
 from nova.db.api import aggregates, host_mappings
-from nova.db.cell import compute_nodes, services
+from nova.db.cell import compute_nodes, server_migrations, services
 from nova.db.cell.services import COMPUTE, ServiceRow
 
 
@@ -25,7 +25,7 @@ class ServiceRemoval:
     def remove(self, context: RequestContext, cell: Cell, service: ServiceRow) -> None:
         """Remove the service; a compute service with its nodes, providers, aggregate memberships and host mapping.
 
-        :raises Conflict: the host has servers, or something is claimed on it.
+        :raises Conflict: the host has servers, servers move from or to it, or something is claimed on it.
         :raises Unavailable: Placement does not answer; nothing is lost by repeating.
         """
         database = self._targets.database(cell)
@@ -58,6 +58,12 @@ def _require_empty(tx: Transaction, host: str) -> None:
         raise Conflict(
             f"Unable to delete compute service that is hosting instances: {host} has {count}. Migrate or delete them "
             "first."
+        )
+    moving = server_migrations.count_in_progress(tx, host)
+    if moving:
+        raise Conflict(
+            f"Unable to delete compute service that has in-progress migrations: {host} has {moving}. Complete, confirm "
+            "or revert them first."
         )
 
 

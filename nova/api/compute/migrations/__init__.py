@@ -1,0 +1,1 @@
+"""Migrations of all servers, as operators list them."""

@@ -1,0 +1,1 @@
+"""Live migrations of a server that are in progress."""
