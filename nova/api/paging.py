@@ -51,6 +51,10 @@ class Paging:
         limit = self._max_limit if asked is None else min(asked, self._max_limit)
         return Page(limit=limit, marker=query.get("marker"))
 
+    def largest(self) -> Page:
+        """The first page when none can be asked for: older versions of some lists are cut there."""
+        return Page(limit=self._max_limit)
+
     def slice(self, query: Query) -> Slice:
         """The page by ``limit`` and ``offset``; a limit of 0 means the largest page.
 

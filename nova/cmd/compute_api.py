@@ -26,12 +26,14 @@ from nova.api.compute.servers.lookup import ServersOfPath
 from nova.api.compute.servers.operations import ServerOperations
 from nova.api.compute.servers.views import ServerView
 from nova.api.compute.services.operations import Services
+from nova.api.compute.simple_tenant_usage.operations import SimpleTenantUsage
 from nova.api.links import Links
 from nova.api.paging import Paging
 from nova.availability_zones import ZoneNames
 from nova.cells.migrations import Migrations
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
+from nova.cells.usage import Usages
 from nova.clients.glance import load_images
 from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.plane import Plane
@@ -113,6 +115,12 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             links=links,
         ),
         ServerMigrations(servers=servers, scatter=plane.scatter),
+        SimpleTenantUsage(
+            usages=Usages(registry=plane.registry, scatter=plane.scatter, servers=servers),
+            paging=paging,
+            links=links,
+            clock=now,
+        ),
     )
 
 

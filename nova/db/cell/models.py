@@ -118,6 +118,8 @@ instances = _table(
     sa.Index("instances_deleted_created_idx", "deleted", "created_at", "uuid"),
     sa.Index("instances_host_deleted_idx", "host", "deleted"),
     sa.Index("instances_updated_at_idx", "updated_at"),
+    # Usage over all projects is read page by page along this.
+    sa.Index("instances_launched_idx", "launched_at", "uuid"),
 )
 
 tags = _table(

@@ -1,4 +1,4 @@
-"""Migrations: moves of servers between hosts."""
+"""Migrations: moves of servers between hosts. Servers by launch time, for usage."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index("instances_launched_idx", "instances", ["launched_at", "uuid"], unique=False)
     op.create_table(
         "migrations",
         sa.Column(

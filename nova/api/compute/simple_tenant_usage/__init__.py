@@ -1,0 +1,1 @@
+"""What the servers of projects used over a time."""
