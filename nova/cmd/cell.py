@@ -12,6 +12,7 @@ from groundwork.starting import BadOption
 from nova.clients.placement import Placement
 from nova.compute.agent import ComputeAgent
 from nova.compute.conductor_door import ConductorDoor
+from nova.compute.external_events import ExternalEvents
 from nova.compute.guest_spec import GuestDescriber
 from nova.compute.inventory import InventoryReporter, policies_from_conf
 from nova.conductor.cell import CellConductor
@@ -59,6 +60,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
             describe_guest=describer.describe,
             build_slot=BoundedSemaphore(limit) if limit else nullcontext(),
         ),
+        external_events=ExternalEvents(driver=driver),
         threads=conf.rpc_threads,
         report_interval_s=conf.report_interval,
         resources_interval_s=conf.compute_resources_interval,

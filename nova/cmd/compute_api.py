@@ -17,6 +17,7 @@ from nova.api.compute.hypervisors.operations import Hypervisors
 from nova.api.compute.instance_actions.operations import InstanceActions
 from nova.api.compute.keypairs.operations import Keypairs
 from nova.api.compute.migrations.operations import MigrationOperations
+from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_migrations.operations import ServerMigrations
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
@@ -39,6 +40,7 @@ from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
 from nova.lifecycle.accept import Intake
+from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.quota.ledger import Ledger
 from nova.quota.limits import DefaultLimits, Limits
 
@@ -115,6 +117,14 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             links=links,
         ),
         ServerMigrations(servers=servers, scatter=plane.scatter),
+        ServerExternalEvents(
+            delivery=ExternalEventDelivery(
+                api_database=database,
+                registry=plane.registry,
+                scatter=plane.scatter,
+                bus_of=plane.targets.bus,
+            )
+        ),
         SimpleTenantUsage(
             usages=Usages(registry=plane.registry, scatter=plane.scatter, servers=servers),
             paging=paging,

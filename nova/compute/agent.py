@@ -8,7 +8,9 @@ import threading
 from groundwork.context import RequestContext
 from groundwork.errors import Unavailable
 from nova.compute.conductor_door import ConductorDoor
+from nova.compute.external_events import ExternalEvents
 from nova.compute.inventory import InventoryReporter
+from nova.compute.messages import TakeExternalEvents
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
 from nova.periodic import Periodic
@@ -26,12 +28,18 @@ LOG = logging.getLogger(__name__)
 class ComputeEndpoint:
     """What conductors and API processes may ask of a compute service."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, *, worker: Worker, external_events: ExternalEvents) -> None:
         self._worker = worker
+        self._external_events = external_events
 
     def look_at(self, context: RequestContext, message: LookAt) -> None:
         """Run what waits at this host."""
         self._worker.look_at(message.operation_ids)
+
+    def take_external_events(self, context: RequestContext, message: TakeExternalEvents) -> None:
+        """Tell those who wait for these events, and let the driver act."""
+        for event in message.events:
+            self._external_events.take(event)
 
 
 class ComputeAgent:
@@ -46,6 +54,7 @@ class ComputeAgent:
         door: ConductorDoor,
         inventory: InventoryReporter,
         tools: HostTools,
+        external_events: ExternalEvents,
         threads: int,
         report_interval_s: float,
         resources_interval_s: float,
@@ -72,7 +81,7 @@ class ComputeAgent:
         )
         self._server = bus.serve(
             Address(COMPUTE_TOPIC, server=identity.host),
-            ComputeEndpoint(self._worker),
+            ComputeEndpoint(worker=self._worker, external_events=external_events),
             threads=threads,
         )
         self._resources = Periodic("compute-resources", resources_interval_s, self._report)

@@ -109,3 +109,14 @@ class PowerControl(Protocol):
 
     def reboot(self, uuid: str) -> None:
         """Restart the guest; one that is off is started."""
+
+
+@runtime_checkable
+class VolumeExtension(Protocol):
+    """A driver whose running guests can see that a volume has grown."""
+
+    def extend_volume(self, uuid: str, volume_id: str) -> None:
+        """Let the guest see the present size of an attached volume.
+
+        :raises NotFound: no such guest.
+        """

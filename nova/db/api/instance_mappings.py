@@ -47,6 +47,17 @@ def find(tx: Transaction, server_uuid: str) -> Mapping | None:
     )
 
 
+def cell_ids_of(tx: Transaction, server_uuids: Iterable[str]) -> dict[str, int | None]:
+    """The cells of these servers, None for those that are build requests; unknown ones are left out."""
+    table = instance_mappings
+    rows = tx.execute(
+        sa.select(table.c.instance_uuid, table.c.cell_id).where(
+            table.c.instance_uuid.in_(list(server_uuids))
+        )
+    )
+    return {row.instance_uuid: row.cell_id for row in rows}
+
+
 def queue_for_delete(tx: Transaction, server_uuids: Iterable[str]) -> None:
     """Stop counting these servers: their deletion has begun and is never taken back."""
     table = instance_mappings

@@ -196,16 +196,27 @@ class FakeDriver:
         """See ``PowerControl``."""
         self._switch("reboot", uuid, PowerState.RUNNING)
 
+    def extend_volume(self, uuid: str, volume_id: str) -> None:
+        """See ``VolumeExtension``; kept on the guest's file."""
+        self._faults.strike("extend_volume", uuid)
+        with self._files.locked():
+            record = self._complete(uuid)
+            seen = sorted({*record.extended_volumes, volume_id})
+            self._files.write(replace(record, extended_volumes=tuple(seen)))
+
     def _switch(self, step: str, uuid: str, power_state: PowerState) -> None:
         self._wait(self._options.power_delay_s)
         self._faults.strike(step, uuid)
         with self._files.locked():
-            record = self._files.read(uuid)
-            if record is None:
-                raise NotFound(f"Guest {uuid} is not on this host.")
-            if not record.is_complete:
-                raise Conflict(f"Guest {uuid} is not complete.")
-            self._files.write(replace(record, power_state=power_state))
+            self._files.write(replace(self._complete(uuid), power_state=power_state))
+
+    def _complete(self, uuid: str) -> GuestRecord:
+        record = self._files.read(uuid)
+        if record is None:
+            raise NotFound(f"Guest {uuid} is not on this host.")
+        if not record.is_complete:
+            raise Conflict(f"Guest {uuid} is not complete.")
+        return record
 
     def _check_node(self, node: str) -> None:
         if node not in self._nodes:

@@ -9,7 +9,16 @@ from fnmatch import fnmatchcase
 
 from groundwork.errors import Invalid, Unavailable
 
-STEPS = ("start", "inventory", "spawn", "destroy", "power_on", "power_off", "reboot")
+STEPS = (
+    "start",
+    "inventory",
+    "spawn",
+    "destroy",
+    "power_on",
+    "power_off",
+    "reboot",
+    "extend_volume",
+)
 
 
 @dataclass(frozen=True, slots=True)

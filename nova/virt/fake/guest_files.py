@@ -15,7 +15,7 @@ import tempfile
 import uuid as uuidlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class GuestRecord:
     root_gb: int = 0
     ephemeral_gb: int = 0
     swap_mb: int = 0
+    #: Volumes whose growth the guest was shown, by id.
+    extended_volumes: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -132,7 +134,8 @@ class GuestFiles:
 def _parsed(uuid: str, text: bytes) -> GuestRecord:
     try:
         fields: dict[str, Any] = json.loads(text)
-        return GuestRecord(**{**fields, "power_state": PowerState(fields["power_state"])})
+        found = GuestRecord(**{**fields, "power_state": PowerState(fields["power_state"])})
+        return replace(found, extended_volumes=tuple(found.extended_volumes))
     except (ValueError, TypeError, KeyError):
         return GuestRecord(uuid)
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from groundwork.errors import NotFound
-from nova.virt.driver import Driver, PowerControl
+from nova.virt.driver import Driver, PowerControl, VolumeExtension
 from nova.virt.guest import GuestSpec, PowerState
 from nova.virt.provider_tree import Provider, ProviderTree
 
@@ -139,3 +139,15 @@ class DriverContract:
         ):
             switch(spec.uuid)
             assert restarted().guest(spec.uuid).power_state is expected
+
+    def test_volume_that_has_grown_is_shown_to_the_guest(self, driver: Driver) -> None:
+        if not isinstance(driver, VolumeExtension):
+            return  # As above.
+        spec = make_spec(driver.nodes()[0])
+        with pytest.raises(NotFound):
+            driver.extend_volume(spec.uuid, str(uuid4()))
+        driver.spawn(spec)
+        volume = str(uuid4())
+        for _ in range(2):
+            driver.extend_volume(spec.uuid, volume)
+        assert driver.guest(spec.uuid).power_state is PowerState.RUNNING

@@ -306,3 +306,25 @@ def test_options_come_from_the_group(tmp_path):
 def test_host_that_is_a_path_is_refused(tmp_path):
     with pytest.raises(Invalid):
         options_from_conf(configured("", tmp_path), host="../other")
+
+
+def test_volumes_that_have_grown_are_kept_with_the_guest(tmp_path):
+    spec = make_spec("host1")
+    driver = started(tmp_path)
+    driver.spawn(spec)
+    for volume in ("b", "a", "b"):
+        driver.extend_volume(spec.uuid, volume)
+    started(tmp_path).power_off(spec.uuid)
+    kept = json.loads((tmp_path / f"{spec.uuid}.json").read_text())
+    assert kept["extended_volumes"] == ["a", "b"]
+
+
+def test_guest_of_an_older_release_is_read(tmp_path):
+    spec = make_spec("host1")
+    driver = started(tmp_path)
+    driver.spawn(spec)
+    path = tmp_path / f"{spec.uuid}.json"
+    kept = json.loads(path.read_text())
+    del kept["extended_volumes"]
+    path.write_text(json.dumps(kept))
+    assert driver.guest(spec.uuid).power_state is PowerState.RUNNING

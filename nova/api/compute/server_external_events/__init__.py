@@ -1,0 +1,1 @@
+"""Events that other services tell of: ports plugged, volumes grown."""
