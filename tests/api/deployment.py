@@ -58,14 +58,15 @@ SAMPLES = Path(__file__).with_name("samples")
 class Deployment:
     """Rows go in through the methods; ``request`` asks the API over whatever resources were put in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, cells: int = 2) -> None:
         """Its databases are files in ``folder``."""
         self._folder = folder
         self.api_database = self._make_database("api", "api")
         self.databases: dict[str, Database] = {}
         self._by_url: dict[str, Database] = {}
         self.now = NOW
-        for name, cell_uuid in (("cell0", CELL0_UUID), ("cell1", _uuid(1)), ("cell2", _uuid(2))):
+        numbered = [(f"cell{number}", _uuid(number)) for number in range(1, cells + 1)]
+        for name, cell_uuid in (("cell0", CELL0_UUID), *numbered):
             database = self._make_database(name, "cell")
             self.databases[name] = self._by_url[database.url] = database
             self._insert(
@@ -153,6 +154,7 @@ class Deployment:
         *,
         age_s: int = 5,
         disabled: bool = False,
+        version: int = 1,
     ) -> ServiceRow:
         """A service that reported ``age_s`` seconds ago; hosts of computes are mapped."""
         with self.databases[cell].write() as tx:
@@ -161,7 +163,7 @@ class Deployment:
                 host,
                 binary,
                 str(uuid.uuid4()),
-                version=1,
+                version=version,
                 enabled=not disabled,
                 now=self.now - timedelta(seconds=age_s),
             )

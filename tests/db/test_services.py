@@ -125,3 +125,15 @@ def test_services_are_listed_by_age_and_filtered(cell_database: Database) -> Non
     assert [row.binary for row in of_b] == ["nova-compute", "nova-conductor"]
     assert [row.host for row in computes] == ["b", "a"]
     assert [row.id for row in one] == [every[2].id]
+
+
+def test_minimum_version_is_that_of_the_oldest(cell_database: Database) -> None:
+    with cell_database.write() as tx:
+        assert services.minimum_version(tx, "nova-compute") is None
+        for host, binary, version in (
+            ("a", "nova-compute", 7),
+            ("b", "nova-compute", 5),
+            ("c", "nova-conductor", 3),
+        ):
+            services.register(tx, host, binary, "one", version=version, now=NOW)
+        assert services.minimum_version(tx, "nova-compute") == 5

@@ -166,6 +166,12 @@ def list_services(
     return tuple(row_of(found) for found in tx.execute(statement))
 
 
+def minimum_version(tx: Transaction, binary: str) -> int | None:
+    """The version of the oldest service of this binary; None when there is none."""
+    statement = sa.select(sa.func.min(services.c.version)).where(services.c.binary == binary)
+    return tx.execute(statement).scalar_one()
+
+
 def enable(tx: Transaction, uuid: str, *, now: datetime | None = None) -> bool:
     """Let the service be chosen again and forget why it was not; False when there is no such service."""
     return _update(tx, uuid, now, disabled=False, disabled_reason=None)
