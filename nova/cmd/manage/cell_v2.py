@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from nova.cmd.manage import cells, hosts
+from nova.cmd.manage import cells, hosts, servers
 from nova.cmd.manage.commands import Commands
 
 
 def add_commands(commands: Commands) -> None:
-    """First the commands that set up, then those on cells, then those on hosts."""
+    """First the commands that set up, then those on cells, on hosts and on servers."""
     _add_set_up(commands)
     _add_cells(commands)
     _add_hosts(commands)
+    _add_servers(commands)
 
 
 def _add_set_up(commands: Commands) -> None:
@@ -75,3 +76,18 @@ def _add_hosts(commands: Commands) -> None:
     argument = commands.add("delete_host", hosts.delete_host, "take a host out of its cell")
     argument("--cell_uuid", required=True, metavar="UUID", help="the cell it is in")
     argument("--host", required=True, metavar="NAME", help="the host")
+
+
+def _add_servers(commands: Commands) -> None:
+    argument = commands.add(
+        "map_instances", servers.map_instances, "map the servers that a cell has already"
+    )
+    argument("--cell_uuid", required=True, metavar="UUID", help="the cell")
+    argument("--max-count", type=int, metavar="N", help="look at so many at most; go on next time")
+    argument("--reset", action="store_true", help="begin again at the first server")
+
+    argument = commands.add(
+        "verify_instance", servers.verify_instance, "tell whether a server is mapped to a cell"
+    )
+    argument("--uuid", required=True, metavar="UUID", help="the server")
+    argument("--quiet", action="store_true", help="tell by the exit status only")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from groundwork.columns import MYSQL_TABLE, Json, LongText, UtcTime
+from nova.db.cell.shadows import shadow_of
 from nova.db.journal_columns import event_columns, operation_columns
 
 METADATA = sa.MetaData()
@@ -209,3 +210,23 @@ migrations = _table(
     sa.Index("migrations_source_status_idx", "source_compute", "status"),
     sa.Index("migrations_dest_status_idx", "dest_compute", "status"),
 )
+
+# Where an operator's command that is run in portions goes on next time.
+command_markers = _table(
+    "command_markers",
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("position", _BIG, nullable=False),
+)
+
+#: What is archived with a deleted server, by the name of the table; dependants come before what they depend on.
+SHADOWS = {
+    table.name: shadow_of(table)
+    for table in (
+        tags,
+        instance_faults,
+        migrations,
+        instance_actions_events,
+        instance_actions,
+        instances,
+    )
+}

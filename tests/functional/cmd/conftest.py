@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +36,35 @@ class Ran:
         return line
 
 
+def server_values(uuid: str, *, host: str | None = None, deleted: int = 0) -> dict[str, Any]:
+    """The columns of a small server; one that is deleted has been so since now."""
+    return {
+        "uuid": uuid,
+        "project_id": "p",
+        "user_id": "u",
+        "vm_state": "deleted" if deleted else "active",
+        "deleted": deleted,
+        "deleted_at": now() if deleted else None,
+        "host": host,
+        "node": host,
+        "flavorid": "1",
+        "vcpus": 1,
+        "memory_mb": 1,
+        "root_gb": 1,
+        "ephemeral_gb": 0,
+        "flavor": {
+            "flavorid": "1",
+            "name": "small",
+            "vcpus": 1,
+            "memory_mb": 1,
+            "root_gb": 1,
+        },
+        "metadata": {},
+        "security_groups": [],
+        "created_at": now(),
+    }
+
+
 class Manager:
     """Runs ``nova-manage`` with one configuration file, and looks at the databases it names."""
 
@@ -55,7 +85,9 @@ class Manager:
         )
 
     def url(self, name: str) -> str:
-        """The URL of the database file of that name."""
+        """The URL of the database file of that name; cell0's is where ``map_cell0`` puts it."""
+        if name == "cell0":
+            return f"{self.url('cell1')}_cell0"
         return f"sqlite:///{self.folder}/{name}.db"
 
     def database(self, name: str) -> Database:
@@ -133,26 +165,28 @@ class Manager:
                 },
             )
         with self.database(cell).write() as tx:
+            values = server_values(uuid, host=host, deleted=0 if lives else 1)
+            tx.execute(sa.insert(instances), values)
+
+    def add_unmapped(self, cell: str, number: int, *, deleted: int = 0) -> list[str]:
+        """So many servers in a cell's database that the API database does not know; their uuids."""
+        uuids = [f"unmapped-{index:04d}-{deleted}" for index in range(number)]
+        with self.database(cell).write() as tx:
             tx.execute(
                 sa.insert(instances),
-                {
-                    "uuid": uuid,
-                    "project_id": "p",
-                    "user_id": "u",
-                    "vm_state": "active" if lives else "deleted",
-                    "deleted": 0 if lives else 1,
-                    "host": host,
-                    "flavorid": "1",
-                    "vcpus": 1,
-                    "memory_mb": 1,
-                    "root_gb": 1,
-                    "ephemeral_gb": 0,
-                    "flavor": {},
-                    "metadata": {},
-                    "security_groups": [],
-                    "created_at": now(),
-                },
+                [server_values(uuid, deleted=deleted) for uuid in uuids],
             )
+        return uuids
+
+    def count(self, database: str, table: str) -> int:
+        """How many rows a table has."""
+        with self.database(database).read() as tx:
+            return int(tx.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+    def execute(self, database: str, statement: str, **values: object) -> None:
+        """Change rows behind everybody's back."""
+        with self.database(database).write() as tx:
+            tx.execute(sa.text(statement), values)
 
     def close(self) -> None:
         """Give back all connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,10 @@ NOWHERE = "11111111-1111-1111-1111-111111111111"
 
 
 def test_map_cell0_twice_makes_one_row(bare: Any) -> None:
+    """nova-manage cell_v2 map_cell0 (default name <main>_cell0, or given connection)
+
+    Run twice: exit 0 and one row
+    """
     bare.succeed("api_db", "sync")
     assert bare.succeed("cell_v2", "map_cell0").out == ""
     assert bare.succeed("cell_v2", "map_cell0").line == "Cell0 is already setup"
@@ -64,6 +69,10 @@ def test_create_cell_prints_the_uuid_only_when_verbose(manage: Any) -> None:
     ids=["same database", "same bus", "same bus by template"],
 )
 def test_create_cell_refuses_urls_of_another_cell(manage: Any, urls: tuple[str, ...]) -> None:
+    """nova-manage cell_v2 create_cell with --name, --database_connection, --transport-url, --disabled, --verbose
+
+    Duplicate connection refused with exit 2; --verbose prints the uuid
+    """
     manage.succeed("cell_v2", "create_cell")
     before = listed(manage)
     ran = manage("cell_v2", "create_cell", *urls)
@@ -90,7 +99,12 @@ def test_create_cell_refuses_missing_and_bad_urls(manage: Any, urls: tuple[str, 
 
 
 def test_list_cells_golden(manage: Any) -> None:
-    """By name, passwords masked, disabled shown."""
+    """nova-manage cell_v2 list_cells masks passwords unless --verbose; shows disabled
+
+    Golden output for three cells
+
+    By name, passwords masked, disabled shown.
+    """
     manage.config.write_text(
         "[DEFAULT]\ntransport_url = rabbit://nova:mqpw@mq1/\n"
         f"[api_database]\nconnection = {manage.url('api')}\n"
@@ -176,6 +190,28 @@ def test_delete_cell_exit_statuses(manage: Any) -> None:
     manage.add_server("cell1", "server-1", host="compute1")
     assert manage(*delete, uuid, "--force").status == 3
     assert manage("cell_v2", "list_hosts").out.count("compute1") == 1, "nothing half done"
+
+
+def test_delete_cell_matrix(manage: Any) -> None:
+    """nova-manage cell_v2 delete_cell refuses non-empty cells (exit 1..4) unless --force
+
+    Matrix of hosts, live, deleted instances against exit codes
+    """
+    delete = ("cell_v2", "delete_cell", "--cell_uuid")
+    assert manage(*delete, NOWHERE).status == manage(*delete, NOWHERE, "--force").status == 1
+    for number, (hosts, live, dead) in enumerate(itertools.product((False, True), repeat=3)):
+        name = f"cell-{number}"
+        uuid = manage.make_cell(name)
+        if hosts:
+            manage.report_host(name, f"host-{number}")
+            manage.succeed("cell_v2", "discover_hosts", "--cell_uuid", uuid)
+        for lives in (True,) * live + (False,) * dead:
+            manage.add_server(name, f"{number}-{lives}", host=f"host-{number}", lives=lives)
+
+        refused = 2 if hosts else 3 if live else 4 if dead else 0
+        assert manage(*delete, uuid).status == refused, (hosts, live, dead)
+        if refused:
+            assert manage(*delete, uuid, "--force").status == (3 if live else 0)
 
 
 def test_delete_cell_with_mappings_of_deleted_servers_needs_force(manage: Any) -> None:

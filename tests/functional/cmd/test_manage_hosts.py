@@ -26,6 +26,10 @@ def test_a_new_host_is_mapped_once(manage: Any) -> None:
 
 
 def test_strict_fails_when_nothing_is_new(manage: Any) -> None:
+    """nova-manage cell_v2 discover_hosts with --cell_uuid, --strict, --by-service
+
+    New host mapped once; --strict with nothing new exits 1
+    """
     manage.make_cell("cell1")
     manage.report_host("cell1", "compute1")
     assert manage(*DISCOVER, "--strict").status == 0
@@ -95,6 +99,10 @@ def test_list_hosts_golden(manage: Any) -> None:
 
 
 def test_delete_host_exit_statuses(manage: Any) -> None:
+    """nova-manage cell_v2 list_hosts and delete_host
+
+    List per cell; delete refused when instances remain
+    """
     first, second = manage.make_cell("cell1"), manage.make_cell("cell2")
     manage.report_host("cell1", "compute1")
     manage.succeed(*DISCOVER)
@@ -120,6 +128,10 @@ def test_a_deleted_host_is_discovered_again(manage: Any) -> None:
 
 
 def test_simple_cell_setup_makes_cell0_and_a_cell_and_maps_hosts(bare: Any) -> None:
+    """nova-manage cell_v2 simple_cell_setup
+
+    Empty databases: exit 0, twice is harmless; no hosts gives the documented exit 1
+    """
     bare.succeed("api_db", "sync")
     bare.succeed("db", "sync", "--local_cell")
     bare.report_host("cell1", "compute1")
@@ -148,6 +160,10 @@ def test_simple_cell_setup_needs_a_transport_url(manage: Any) -> None:
 
 
 def test_map_cell_and_hosts_twice_gives_one_cell(manage: Any) -> None:
+    """nova-manage cell_v2 map_cell_and_hosts is idempotent
+
+    Run twice; same uuid, no duplicates
+    """
     map_all = ("cell_v2", "map_cell_and_hosts", "--name", "cell1", "--verbose")
     empty = manage.succeed(*map_all).out.splitlines()
     assert empty[1:] == ["No hosts found to map to cell, exiting."]
