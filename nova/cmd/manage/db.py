@@ -1,4 +1,4 @@
-"""``nova-manage db``: the schema of the local cell's database, and cell0's along with it."""
+"""``nova-manage db``: the schema and the old rows of the cells' databases."""
 
 from __future__ import annotations
 
@@ -7,18 +7,59 @@ import sys
 
 from groundwork.database import Database
 from nova.cells.registry import CELL0_UUID
-from nova.cmd.manage import schemas
+from nova.cmd.manage import archiving, online, schemas
 from nova.cmd.manage.commands import Commands
 from nova.cmd.manage.deployment import Deployment
 from nova.db.cell import schema
 
 
 def add_commands(commands: Commands) -> None:
-    """sync, version."""
+    """First the schema, then the rows."""
     argument = commands.add("sync", sync, "create or upgrade the tables of this cell and of cell0")
     argument("version", nargs="?", metavar="VERSION", help="revision to stop at (the newest)")
     argument("--local_cell", action="store_true", help="leave cell0 alone")
     commands.add("version", version, "print the revision that the cell's database is at")
+    _add_rows(commands)
+
+
+def _add_rows(commands: Commands) -> None:
+    argument = commands.add(
+        "archive_deleted_rows",
+        archiving.archive_deleted_rows,
+        "move deleted servers to the shadow tables, and forget their mappings",
+    )
+    argument("--max_rows", type=int, default=1000, metavar="N", help="at most so many rows (1000)")
+    argument("--before", metavar="DATE", help="only servers deleted before that date")
+    argument("--verbose", action="store_true", help="print what was archived")
+    argument("--until-complete", action="store_true", help="go on until nothing is left")
+    argument("--purge", action="store_true", help="then remove everything that is archived")
+    argument("--all-cells", action="store_true", help="in all cells, not only the configured one")
+    argument(
+        "--task-log",
+        action="store_true",
+        help="also records of the usage audit; this release writes none",
+    )
+    argument("--sleep", type=_seconds, default=0, metavar="SECONDS", help="pause between batches")
+
+    argument = commands.add("purge", archiving.purge, "remove archived servers for ever")
+    argument("--all", action="store_true", help="all of them")
+    argument("--before", metavar="DATE", help="those deleted before that date")
+    argument("--verbose", action="store_true", help="print what was removed")
+    argument("--all-cells", action="store_true", help="in all cells, not only the configured one")
+
+    argument = commands.add(
+        "online_data_migrations",
+        online.online_data_migrations,
+        "rewrite the rows that an upgrade left to be rewritten",
+    )
+    argument("--max-count", type=int, metavar="N", help="at most so many rows (all, in batches)")
+
+
+def _seconds(text: str) -> int:
+    """A length of time on the command line. :raises ValueError: it is negative or no number."""
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
 
 
 def sync(deployment: Deployment, given: argparse.Namespace) -> int:
