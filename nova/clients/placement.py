@@ -159,7 +159,20 @@ class Placement:
         found = self._read("/usages", query).json()["usages"]
         return {consumer_type: parse_usage(usage) for consumer_type, usage in found.items()}
 
+    def holders(self, provider: str) -> Mapping[str, Mapping[str, int]]:
+        """What is held at this one provider: consumer -> class -> amount.
+
+        :raises NotFound: no such provider.
+        """
+        found = self._read(_path("resource_providers", provider, "allocations")).json()
+        return {consumer: held["resources"] for consumer, held in found["allocations"].items()}
+
     # Providers.
+
+    def providers(self) -> tuple[Provider, ...]:
+        """Every provider there is, those of other services too."""
+        found = self._read("/resource_providers").json()["resource_providers"]
+        return tuple(parse_provider(body) for body in found)
 
     def count_providers(
         self,

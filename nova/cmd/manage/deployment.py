@@ -15,6 +15,7 @@ from nova import __version__
 from nova.cells import templates
 from nova.cells.registry import Cell, Registry
 from nova.cells.templates import Urls
+from nova.clients.placement import Placement, load_placement
 from nova.db.api import cell_mappings
 
 
@@ -89,6 +90,13 @@ class Deployment:
     def cell(self, uuid: str) -> Cell:
         """The cell of that uuid. :raises NotFound: there is none."""
         return self._registry().by_uuid(uuid)
+
+    def placement(self) -> Placement:
+        """Placement, with this service's credentials.
+
+        :raises Invalid: it is not configured.
+        """
+        return load_placement(self._conf)
 
     def stored_cells(self) -> tuple[cell_mappings.CellMapping, ...]:
         """All cells as they are stored, with placeholders where URLs have them."""

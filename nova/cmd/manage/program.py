@@ -23,6 +23,7 @@ CATEGORIES = {
     "api_db": "the API database",
     "cell_v2": "cells and their hosts",
     "db": "a cell's database",
+    "placement": "what servers and hosts have in Placement",
 }
 
 

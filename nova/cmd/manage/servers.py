@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from groundwork.database import Database
@@ -13,8 +12,7 @@ from nova.cells.registry import Cell
 from nova.cmd.manage.deployment import Deployment
 from nova.db.api import instance_mappings, mapped_servers
 from nova.db.api.mapped_servers import Unmapped
-from nova.db.cell import command_markers, servers
-from nova.db.cell.models import instances
+from nova.db.cell import command_markers, server_scan, servers
 
 BAD_INPUT = 127
 # Servers per transaction: more would hold up the services that write the same tables.
@@ -51,23 +49,9 @@ def _map_batch(
     deployment: Deployment, cell: Cell, database: Database, at_most: int
 ) -> tuple[int, bool, int]:
     """How many servers were looked at, whether none is left, and how many were mapped."""
-    own = instances.c
     with database.read() as tx:
-        rows = tx.execute(
-            sa.select(
-                own.id,
-                own.uuid,
-                own.project_id,
-                own.user_id,
-                own.vcpus,
-                own.memory_mb,
-                own.deleted,
-            )
-            .where(own.id > command_markers.position(tx, _MARKER))
-            .order_by(own.id)
-            # One more tells whether there is more.
-            .limit(at_most + 1)
-        ).all()
+        # One more tells whether there is more.
+        rows = server_scan.all_after(tx, command_markers.position(tx, _MARKER), at_most=at_most + 1)
     batch = rows[:at_most]
     if not batch:
         return 0, True, 0

@@ -1,4 +1,4 @@
-"""Mappings made and removed for servers that are in their cells already, for operators' commands."""
+"""Mappings (and specs) of servers that are in their cells already, as operators' commands need them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db.api.models import instance_mappings, request_specs
+from nova.domain.request_spec import RequestSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,21 @@ def forget(tx: Transaction, uuids: Sequence[str]) -> Mapping[str, int]:
         ).rowcount
         for table in (instance_mappings, request_specs)
     }
+
+
+def cells_of(tx: Transaction, uuids: Sequence[str]) -> Mapping[str, int | None]:
+    """The cell of each of these servers, None for those that have none yet; unmapped ones are left out."""
+    table = instance_mappings
+    rows = tx.execute(
+        sa.select(table.c.instance_uuid, table.c.cell_id).where(
+            table.c.instance_uuid.in_(list(uuids))
+        )
+    )
+    return {row.instance_uuid: row.cell_id for row in rows}
+
+
+def spec_of(tx: Transaction, uuid: str) -> RequestSpec | None:
+    """What was asked for when the server was made; None for a server without a record of it."""
+    table = request_specs
+    found = tx.execute(sa.select(table.c.spec).where(table.c.instance_uuid == uuid)).scalar()
+    return None if found is None else convert(found, RequestSpec)

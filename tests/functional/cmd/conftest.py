@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Database
+from nova.clients.placement import Placement
 from nova.cmd.manage.program import run
 from nova.db.api.models import instance_mappings
 from nova.db.cell import schema
 from nova.db.cell.models import compute_nodes, instances, services
+from tests.functional.embedded.plane import make_placement, serve
+from tests.unit.clients.services import make_service
 
 TRANSPORT = "rabbit://nova:secret@127.0.0.1:5672/cell1"
 
@@ -47,6 +51,7 @@ def server_values(uuid: str, *, host: str | None = None, deleted: int = 0) -> di
         "deleted_at": now() if deleted else None,
         "host": host,
         "node": host,
+        "image_ref": "image",
         "flavorid": "1",
         "vcpus": 1,
         "memory_mb": 1,
@@ -83,6 +88,15 @@ class Manager:
             f"[api_database]\nconnection = {self.url('api')}\n"
             f"[database]\nconnection = {self.url(cell)}\n"
         )
+
+    def use_placement(self, port: int) -> None:
+        """Add the Placement at this port of this machine to the configuration."""
+        url = f"http://127.0.0.1:{port}"
+        with self.config.open("a") as config:
+            config.write(
+                f"[placement]\nauth_type = admin_token\ntoken = admin\nendpoint = {url}\n"
+                f"endpoint_override = {url}\nconnect_retries = 0\n"
+            )
 
     def url(self, name: str) -> str:
         """The URL of the database file of that name; cell0's is where ``map_cell0`` puts it."""
@@ -122,6 +136,11 @@ class Manager:
         )
         return self.succeed("cell_v2", "create_cell", "--name", name, "--verbose", *urls).line
 
+    @staticmethod
+    def node_uuid(node: str) -> str:
+        """The uuid that ``report_host`` gives a node."""
+        return str(uuid5(NAMESPACE_DNS, node))
+
     def report_host(self, cell: str, host: str, *, node: str | None = "") -> None:
         """What a starting compute service writes; ``node`` None: it reports no node."""
         with self.database(cell).write() as tx:
@@ -135,7 +154,7 @@ class Manager:
                     sa.insert(compute_nodes),
                     {
                         **common,
-                        "uuid": f"node-{host}",
+                        "uuid": self.node_uuid(node or host),
                         "hypervisor_hostname": node or host,
                         "hypervisor_type": "fake",
                         "hypervisor_version": 1,
@@ -236,3 +255,13 @@ def uuid_of(manage: Manager) -> Callable[[str], str]:
             return str(found.scalar_one())
 
     return find
+
+
+@pytest.fixture
+def placement(manage: Manager, tmp_path: Path) -> Iterator[Placement]:
+    """The real Placement over HTTP, which the configuration of ``manage`` names, and a client of it."""
+    application = make_placement(tmp_path)
+    server = serve(application)
+    manage.use_placement(server.port)
+    yield Placement(make_service(application=application))
+    server.stop()

@@ -1,0 +1,35 @@
+"""All servers of a cell in portions, by number: for commands that go through a cell once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from groundwork.database import Transaction
+from nova.db.cell.models import instances
+from nova.db.cell.servers import COLUMNS, to_server
+from nova.domain.server import Server
+
+
+def all_after(tx: Transaction, number: int, *, at_most: int) -> Sequence[sa.Row[Any]]:
+    """Id, uuid, owner, sizes and ``deleted`` of the next servers, deleted ones too."""
+    own = instances.c
+    return tx.execute(
+        sa.select(
+            own.id, own.uuid, own.project_id, own.user_id, own.vcpus, own.memory_mb, own.deleted
+        )
+        .where(own.id > number)
+        .order_by(own.id)
+        .limit(at_most)
+    ).all()
+
+
+def living_after(tx: Transaction, number: int, *, at_most: int) -> Sequence[Server]:
+    """The next servers that are not deleted, without their tags."""
+    own = instances.c
+    rows = tx.execute(
+        sa.select(*COLUMNS).where(own.id > number, own.deleted == 0).order_by(own.id).limit(at_most)
+    )
+    return [to_server(row) for row in rows]
