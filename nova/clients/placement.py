@@ -67,6 +67,16 @@ class Placement:
         """
         return Placement(self._service, context=context, deadline=deadline, sleep=self._sleep)
 
+    def newest_version(self) -> tuple[int, int]:
+        """The newest microversion that it offers, as numbers that can be compared."""
+        answer = self._checked(self._service.call("GET", "/", context=self._context))
+        try:
+            offered = [version["max_version"] for version in answer.json()["versions"]]
+            major, minor = max(tuple(map(int, text.split("."))) for text in offered)
+        except (ValueError, LookupError, TypeError, AttributeError) as exc:
+            raise Unavailable("Placement's answer cannot be read.", internal=str(exc)) from exc
+        return major, minor
+
     # Candidates, claims and use.
 
     def candidates(self, query: CandidateQuery) -> Candidates:

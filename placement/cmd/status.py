@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from oslo_config import cfg
-from oslo_policy import policy
-from prettytable import PrettyTable
 
-from groundwork import starting
+from groundwork import starting, upgrade_checks
 from groundwork.database import Database
+from groundwork.upgrade_checks import Finding, Result
 from placement import conf as options
 from placement.cmd import beginning
 from placement.db.queries import consumers, providers
-
-_TITLE = "Upgrade Check Results"
-
-
-class Result(IntEnum):
-    """The values are those of ``--json`` and, of the worst check, the exit status."""
-
-    SUCCESS = 0
-    WARNING = 1
-    FAILURE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    result: Result
-    details: str | None = None
 
 
 def check_roots(_conf: cfg.ConfigOpts, database: Database) -> Finding:
@@ -60,24 +38,8 @@ def check_consumers(_conf: cfg.ConfigOpts, database: Database) -> Finding:
 
 
 def check_policy_file(conf: cfg.ConfigOpts, _database: Database) -> Finding:
-    """The operator's policy file must be YAML, since JSON is not supported any more."""
-    policy.Enforcer(conf)  # makes oslo.policy's options known
-    found = conf.find_file(conf.oslo_policy.policy_file)
-    if found is None or not _is_json(Path(found)):
-        return Finding(Result.SUCCESS)
-    return Finding(
-        Result.FAILURE,
-        f"The policy file {found} is JSON: convert it with oslopolicy-convert-json-to-yaml.",
-    )
-
-
-def _is_json(path: Path) -> bool:
-    text = path.read_text()
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return bool(text.strip())
+    """The operator's policy file must be YAML."""
+    return upgrade_checks.check_policy_file(conf)
 
 
 CHECKS: dict[str, Callable[[cfg.ConfigOpts, Database], Finding]] = {
@@ -89,26 +51,8 @@ CHECKS: dict[str, Callable[[cfg.ConfigOpts, Database], Finding]] = {
 
 def check(conf: cfg.ConfigOpts, database: Database, *, as_json: bool) -> int:
     """Run all checks and print what they found; the exit status is that of the worst."""
-    findings = {name: run_check(conf, database) for name, run_check in CHECKS.items()}
-    if as_json:
-        checks = [
-            {"check": name, "result": int(found.result), "details": found.details}
-            for name, found in findings.items()
-        ]
-        print(json.dumps({"name": _TITLE, "checks": checks}))
-    else:
-        print(_table(findings))
-    return max(int(found.result) for found in findings.values())
-
-
-def _table(findings: dict[str, Finding]) -> PrettyTable:
-    table = PrettyTable([_TITLE])
-    table.align = "l"
-    for name, found in findings.items():
-        result = found.result.name.capitalize()
-        text = f"Check: {name}\nResult: {result}\nDetails: {found.details}"
-        table.add_row([text], divider=True)
-    return table
+    checks = {name: partial(run_check, conf, database) for name, run_check in CHECKS.items()}
+    return upgrade_checks.report(checks, as_json=as_json)
 
 
 def _add_commands(categories: argparse._SubParsersAction[Any]) -> None:

@@ -19,6 +19,20 @@ from nova.clients.placement import Placement, load_placement
 from nova.db.api import cell_mappings
 
 
+def read_options(options: Sequence[str], *, cli: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
+    """The configuration, with logging switched on. ``cli`` are options of the command line besides the usual ones.
+
+    :raises groundwork.starting.BadOption: the configuration cannot be used.
+    """
+    conf = nova.conf.new()
+    conf.register_cli_opts(cli)
+    # oslo.messaging's own declaration has a default; whether the operator set it matters here.
+    conf.register_opt(cfg.StrOpt("transport_url", secret=True))
+    starting.read_options(conf, project="nova", arguments=options, version=__version__)
+    starting.set_up_logging(conf, project="nova", version=__version__)
+    return conf
+
+
 class Deployment:
     """The databases of this deployment, as the configuration of this process and the cell mappings name them."""
 
@@ -32,12 +46,7 @@ class Deployment:
 
         :raises groundwork.starting.BadOption: the configuration cannot be used.
         """
-        conf = nova.conf.new()
-        # oslo.messaging's own declaration has a default; whether the operator set it matters here.
-        conf.register_opt(cfg.StrOpt("transport_url", secret=True))
-        starting.read_options(conf, project="nova", arguments=options, version=__version__)
-        starting.set_up_logging(conf, project="nova", version=__version__)
-        return cls(conf)
+        return cls(read_options(options))
 
     def __enter__(self) -> Deployment:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from groundwork.columns import now
 from groundwork.database import Database
 from nova.clients.placement import Placement
 from nova.cmd.manage.program import run
+from nova.cmd.status.program import run as run_status
 from nova.db.api.models import instance_mappings
 from nova.db.cell import schema
 from nova.db.cell.models import compute_nodes, instances, services
@@ -111,9 +112,16 @@ class Manager:
 
     def __call__(self, *words: str) -> Ran:
         """Run the command in this process."""
+        return self._run(run, words)
+
+    def upgrade_check(self, *words: str) -> Ran:
+        """Run ``nova-status upgrade check`` in this process."""
+        return self._run(run_status, ("upgrade", "check", *words))
+
+    def _run(self, program: Callable[[Sequence[str]], int], words: Sequence[str]) -> Ran:
         self._capture.readouterr()
         try:
-            status = run(["--config-file", str(self.config), *words])
+            status = program(["--config-file", str(self.config), *words])
         except SystemExit as exc:
             status = int(exc.code or 0)
         captured = self._capture.readouterr()
