@@ -209,6 +209,20 @@ class Placement:
         found = self._read("/resource_providers", {"in_tree": uuid}).json()["resource_providers"]
         return parents_first(parse_provider(body) for body in found)
 
+    def providers(self, *, required: Iterable[str] = ()) -> tuple[Provider, ...]:
+        """Every provider there is, or those that have all these traits; in no order."""
+        query = {"required": ",".join(required)} if required else None
+        found = self._read("/resource_providers", query).json()["resource_providers"]
+        return tuple(parse_provider(body) for body in found)
+
+    def held_from(self, provider: str) -> Mapping[str, Mapping[str, int]]:
+        """What is held from one provider: consumer -> class -> amount.
+
+        :raises NotFound: no such provider.
+        """
+        body = self._read(_path("resource_providers", provider, "allocations")).json()
+        return {consumer: held["resources"] for consumer, held in body["allocations"].items()}
+
     def provider(self, uuid: str) -> Provider | None:
         """The provider, None when there is none."""
         answer = self._call("GET", _path("resource_providers", uuid))

@@ -210,6 +210,18 @@ class FakePlacement:
             },
         }
 
+    def get_holders(self, uuid: str, query: dict[str, str]) -> Any:
+        provider = self.find(uuid)
+        held = {
+            consumer: {
+                "resources": each["allocations"][uuid],
+                "consumer_generation": each["consumer_generation"],
+            }
+            for consumer, each in self.consumers.items()
+            if uuid in each["allocations"]
+        }
+        return 200, self.part(provider, "allocations", held)
+
     def put_allocations(self, consumer: str, body: Any) -> Any:
         held = self.consumers.get(consumer)
         if body["consumer_generation"] != (held["consumer_generation"] if held else None):
@@ -310,6 +322,7 @@ _ROUTES = [
     ("/resource_providers/([^/]+)/inventories", "inventories"),
     ("/resource_providers/([^/]+)/traits", "traits"),
     ("/resource_providers/([^/]+)/aggregates", "aggregates"),
+    ("/resource_providers/([^/]+)/allocations", "holders"),
     ("/(traits|resource_classes)/([^/]+)", "name"),
     ("/allocations/([^/]+)", "allocations"),
     ("/usages", "usages"),

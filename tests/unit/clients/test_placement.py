@@ -292,6 +292,18 @@ def test_count_providers_asks_as_documented(web, mocked):
     ]
 
 
+def test_providers_and_who_holds_something_from_them(placement, host):
+    placement.create_provider(P2, "other")
+    placement.change_traits(P2, lambda present: present | {"COMPUTE_NODE"})
+    assert {each.uuid for each in placement.providers()} == {P1, P2}
+    assert [each.name for each in placement.providers(required=["COMPUTE_NODE"])] == ["other"]
+    placement.claim(SERVER, {P1: {"VCPU": 2, "MEMORY_MB": 64}}, **OWNER)
+    assert placement.held_from(P1) == {SERVER: {"VCPU": 2, "MEMORY_MB": 64}}
+    assert placement.held_from(P2) == {}
+    with pytest.raises(NotFound):
+        placement.held_from(AGG)
+
+
 def test_create_twice_is_one_provider(placement):
     made = placement.create_provider(P1, "host")
     assert placement.create_provider(P1, "host") == made == Provider(P1, "host", 0, None, P1)
