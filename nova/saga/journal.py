@@ -219,6 +219,32 @@ class Journal:
             return None
         return entry.go_to(undo, State.UNDOING, claimant, {"failure": msgspec.to_builtins(failure)})
 
+    def nudge(self, operation_id: int) -> bool:
+        """Hint at an operation that nobody has in hand; False when somebody has, or it waits for another, or ended.
+
+        One that waits for an operation that has ended waits no longer.
+        """
+
+        def work(tx: Transaction) -> bool:
+            entry = self._find(tx, operation_id)
+            if entry is None or entry.row.claim is not None:
+                return False
+            blocker = entry.row.blocked_by
+            if blocker is not None and self._find(tx, blocker) is not None:
+                return False
+            taken = rows.swap(
+                tx,
+                self._tables,
+                operation_id,
+                claim=None,
+                values={"blocked_by": None, "due_at": now()},
+            )
+            if taken:
+                entry.hint()
+            return taken
+
+        return self.database.run(work)
+
     def host_is_down(self, operation_id: int, host: str) -> bool:
         """Go on without the host that the operation waits for; the sweeper has seen that it is down.
 

@@ -62,14 +62,7 @@ class Sweeper:
         for owner, incarnation in owners:
             if self._liveness.is_alive(owner, incarnation):
                 continue
-            freed = journal.database.run(
-                lambda tx, owner=owner, incarnation=incarnation: rows.release_all(  # type: ignore[misc]
-                    tx, journal.store.tables, owner=owner, incarnation=incarnation, now=now()
-                )
-            )
-            LOG.warning(
-                "%s (%s) is gone; %d operations go on without it", owner, incarnation, freed
-            )
+            free_orphans(journal, owner, incarnation)
 
     def _hint_due(self) -> int:
         journal = self._journal
@@ -94,6 +87,17 @@ class Sweeper:
         """Leave out every step in a row that would have to run on the host that is down."""
         while self._journal.host_is_down(operation_id, host):
             LOG.debug("operation %d has more to leave out on %s", operation_id, host)
+
+
+def free_orphans(journal: Journal, owner: str, incarnation: str) -> int:
+    """Take every claim of a dead owner away, so that others go on; how many operations that were."""
+    freed = journal.database.run(
+        lambda tx: rows.release_all(
+            tx, journal.store.tables, owner=owner, incarnation=incarnation, now=now()
+        )
+    )
+    LOG.warning("%s (%s) is gone; %d operations go on without it", owner, incarnation, freed)
+    return freed
 
 
 def _logged(work: Callable[[], None]) -> None:
