@@ -122,6 +122,16 @@ ROOMS = (
         because="services that may open their level's database report there themselves",
     ),
     _room(
+        "nova.audit",
+        # What a flavor needs is said once, by the scheduler's demand.
+        may=(
+            *_nova("lifecycle", "saga", "cells", "db", "clients", "periodic"),
+            "nova.scheduler.demand",
+        ),
+        never=(*HTTP, "sqlalchemy", *MESSAGES),
+        because="the audit judges rows; its queries are functions in nova/db, and it reaches Placement as a client",
+    ),
+    _room(
         "nova.scheduler",
         may=(*_DAEMON, *_MESSAGES, *_nova("cells", "db", "life_signs")),
         never=HTTP,

@@ -104,6 +104,7 @@ class EmbeddedPlane:
     def _above(self, conf: cfg.ConfigOpts) -> Iterator[Daemon]:
         yield self.plane.scheduler(Identity("nova-scheduler", conf.host))
         yield self.plane.super_conductor(Identity(cell.CONDUCTOR, conf.host))
+        yield from self.plane.audit()
 
     def _inside(self, conf: cfg.ConfigOpts) -> Iterator[Daemon]:
         for each in self._cells:

@@ -33,6 +33,7 @@ def make(conf: cfg.ConfigOpts) -> Sequence[Daemon]:
     if role in ("super", "both"):
         plane = Plane(conf, api_database=beginning.api_database(conf), transport_url=transport_url)
         found.append(plane.super_conductor(Identity(cell.CONDUCTOR, conf.host)))
+        found += plane.audit()
     return found
 
 

@@ -5,11 +5,14 @@ Nothing here decides anything; it takes values out of the configuration and puts
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from oslo_config import cfg
 
 from groundwork.database import Database
+from nova.audit.auditor import Auditor
+from nova.audit.daemon import AuditDaemon
 from nova.cells.discovery import discover_hosts
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Scatter
@@ -128,6 +131,23 @@ class Plane:
             discover_hosts=self.discover_hosts,
             discover_interval_s=conf.scheduler.discover_hosts_in_cells_interval,
         )
+
+    def audit(self) -> Iterator[AuditDaemon]:
+        """The periodic audit, where it is switched on."""
+        options = self.conf.audit
+        if options.interval:
+            yield AuditDaemon(
+                lambda sleep: Auditor(
+                    api_database=self.api_database,
+                    cells=self.registry.all,
+                    databases=self.targets,
+                    placement=self.placement,
+                    idle_s=options.idle_time,
+                    grace_s=options.grace,
+                    sleep=sleep,
+                ),
+                interval_s=options.interval,
+            )
 
     def discover_hosts(self) -> object:
         """Map hosts that are new in their cells."""

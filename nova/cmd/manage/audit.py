@@ -1,127 +1,205 @@
-"""Allocations whose servers do not exist: what a crash at the wrong moment, or a lost database, may have left."""
+"""``nova-manage audit``: does what the databases and Placement say of each other fit together?"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from oslo_db.exception import DBError
-
-from groundwork.errors import Conflict, Problem
-from nova.clients.placement import Placement
-from nova.clients.providers import Allocation, Provider
+from groundwork.errors import NotFound
+from nova.audit.auditor import Auditor, Report, Scope
+from nova.audit.finding import Check, Finding
+from nova.audit.healing import Key, heal, key_of
+from nova.audit.metrics import Counts, write
+from nova.audit.repairs import Outcome, Repairer, Silence
+from nova.clients.placement import Placement, load_placement
+from nova.cmd.manage.commands import Commands
 from nova.cmd.manage.deployment import Deployment
-from nova.cmd.manage.schemas import one_line
-from nova.db.api import mapped_servers
-from nova.db.cell import servers
+from nova.cmd.manage.printing import print_table
+from nova.db.api import schema
+from nova.lifecycle.operations import OPERATIONS
+from nova.saga.journal import Journal
+from nova.saga.store import BuildStore, CellStore
 
-# Whose allocations are judged. A moving server's (MIGRATION) belong to its move, and other services have consumers of
-# types of their own; "unknown" is what servers were before Placement knew types.
-_JUDGED = ("INSTANCE", "unknown")
-_NO_PROVIDER = 127
-# Servers asked for in one query; databases limit the parameters of a statement.
-_BATCH = 500
+# Exit statuses.
+CLEAN = 0
+FOUND = 1
+REPAIRED = 2
+INCOMPLETE = 3
+NO_SUCH_CELL = 4
+
+
+def add_commands(commands: Commands) -> None:
+    """The category is one command."""
+    argument = commands.alone(
+        audit,
+        "check the invariants of the whole deployment. Exit status: 0 all is well; 1 something is wrong; 2 something "
+        "was wrong and all of it is repaired; 3 nothing was found (or left), but not everything could be looked at; "
+        "4 no such cell; 255 the audit could not be done",
+    )
+    argument(
+        "--check",
+        action="append",
+        choices=[str(check) for check in Check],
+        metavar="NAME",
+        help=f"only this one, may be repeated: {', '.join(Check)}",
+    )
+    argument("--cell", metavar="UUID", help="look through this cell only")
+    argument("--json", action="store_true", help="print JSON instead of a table")
+    argument(
+        "--metrics",
+        type=Path,
+        metavar="FILE",
+        help="write the counts there for Prometheus (textfile collector), after repairs",
+    )
+    argument("--repair", action="store_true", help="heal what can be healed safely")
+    argument(
+        "--grace",
+        type=_seconds,
+        metavar="SECONDS",
+        help="between the two looks that must agree ([audit]/grace)",
+    )
+    argument(
+        "--idle",
+        type=_seconds,
+        metavar="SECONDS",
+        help="after which what nobody works on counts ([audit]/idle_time)",
+    )
+    argument(
+        "--wait",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for repairs to show at most (60)",
+    )
+
+
+def _seconds(word: str) -> float:
+    number = float(word)
+    # NaN is neither.
+    if not 0 <= number < 1e9:
+        raise ValueError(word)
+    return number
 
 
 def audit(deployment: Deployment, given: argparse.Namespace) -> int:
-    """0: no orphans. 1: failure. 3: orphans found. 4: found and deleted. 127: no such provider."""
-    try:
-        return _audit(deployment, deployment.placement(), given)
-    except (Problem, DBError) as exc:
-        # Nothing is judged as long as one database does not answer: its servers might seem not to exist.
-        print(f"The audit ended early: {one_line(exc)}")
-        return 1
+    """As the help says."""
+    started = time.monotonic()
+    schema.require(deployment.api_database(), name="API")
+    if given.cell:
+        try:
+            deployment.cell(given.cell)
+        except NotFound as problem:
+            print(problem)
+            return NO_SUCH_CELL
+    placement = load_placement(deployment.conf)
+    auditor = _auditor(deployment, placement, given)
+    checks = [check for check in Check if not given.check or check in given.check]
+    report = found = auditor.audit(Scope(checks, given.cell))
+    outcomes: Mapping[Key, Outcome] = {}
+    if given.repair and report.findings:
+        healed = heal(auditor, _repairer(deployment, placement), report, wait_s=given.wait)
+        report, outcomes = healed.rest, healed.outcomes
+    if given.metrics:
+        counts = Counts.of(report, ended_at=time.time(), took_s=time.monotonic() - started)
+        write(given.metrics, counts.render())
+    (_print_json if given.json else _print_plain)(found, report, outcomes)
+    return _status(found, report)
 
 
-def _audit(deployment: Deployment, placement: Placement, given: argparse.Namespace) -> int:
-    providers: Sequence[Provider] = placement.providers() if not given.resource_provider else ()
-    if given.resource_provider:
-        provider = placement.provider(given.resource_provider)
-        if provider is None:
-            print(f"Resource provider with UUID {given.resource_provider} does not exist.")
-            return _NO_PROVIDER
-        providers = [provider]
-
-    found = failed = 0
-    for provider in providers:
-        if given.verbose:
-            print(f"Looking at resource provider {provider.name} ({provider.uuid})")
-        for orphan in _orphans(deployment, placement, provider):
-            found += 1
-            failed += not _tell(placement, provider, orphan, delete=given.delete)
-    print(f"Processed {found} allocation{'' if found == 1 else 's'}.")
-    if failed:
-        return 1
-    return (4 if given.delete else 3) if found else 0
-
-
-def _orphans(
-    deployment: Deployment, placement: Placement, provider: Provider
-) -> Sequence[Allocation]:
-    """What is held at the provider by servers that do not exist.
-
-    What is held is read first, then who exists: a server has its mapping before it claims anything.
-    """
-    consumers = sorted(placement.holders(provider.uuid))
-    living = _living(deployment, consumers)
-    held = (placement.allocation(uuid) for uuid in consumers if uuid not in living)
-    return [each for each in held if each is not None and each.consumer_type in _JUDGED]
-
-
-def _living(deployment: Deployment, uuids: Sequence[str]) -> set[str]:
-    """Those of these that are servers, wherever they are; an unmapped one is looked for in every cell."""
-    living: set[str] = set()
-    for start in range(0, len(uuids), _BATCH):
-        batch = uuids[start : start + _BATCH]
-        with deployment.api_database().read() as tx:
-            cells = mapped_servers.cells_of(tx, batch)
-        living |= {uuid for uuid, cell_id in cells.items() if cell_id is None}
-        living |= _living_in_cells(deployment, batch, cells)
-    return living
-
-
-def _living_in_cells(
-    deployment: Deployment, uuids: Sequence[str], cells: Mapping[str, int | None]
-) -> set[str]:
-    living: set[str] = set()
-    for cell in deployment.cells():
-        asked = [uuid for uuid in uuids if cells.get(uuid, cell.id) == cell.id]
-        if not asked:
-            continue
-        with deployment.database(cell).read() as tx:
-            hosts = servers.hosts_of(tx, asked)
-        living |= {uuid for uuid, host in hosts.items() if host is not None}
-    return living
-
-
-def _tell(placement: Placement, provider: Provider, orphan: Allocation, *, delete: bool) -> bool:
-    """Tell of an orphan, and delete what it holds at this provider if wanted; False when that was not possible."""
-    what = f"llocations for consumer UUID {orphan.consumer} on Resource Provider {provider.uuid}"
-    held = orphan.resources.get(provider.uuid, {})
-    amounts = ", ".join(f"{name}: {amount}" for name, amount in sorted(held.items()))
-    if not delete:
-        print(f"A{what} can be deleted: {amounts}")
-        return True
-    try:
-        _delete_at(placement, provider.uuid, orphan)
-    except Conflict as problem:
-        print(f"A{what} could not be deleted: {problem}")
-        return False
-    print(f"Deleted a{what}: {amounts}")
-    return True
-
-
-def _delete_at(placement: Placement, provider: str, orphan: Allocation) -> None:
-    """What it holds elsewhere stays. :raises Conflict: the consumer has changed since it was read."""
-    rest = {uuid: held for uuid, held in orphan.resources.items() if uuid != provider}
-    if not rest:
-        placement.delete_allocation(orphan.consumer, expected=orphan)
-        return
-    placement.claim(
-        orphan.consumer,
-        rest,
-        project_id=orphan.project_id,
-        user_id=orphan.user_id,
-        consumer_generation=orphan.consumer_generation,
-        consumer_type=orphan.consumer_type,
+def _auditor(deployment: Deployment, placement: Placement, given: argparse.Namespace) -> Auditor:
+    options = deployment.conf.audit
+    return Auditor(
+        api_database=deployment.api_database(),
+        cells=deployment.cells,
+        databases=deployment,
+        placement=placement,
+        idle_s=options.idle_time if given.idle is None else given.idle,
+        grace_s=options.grace if given.grace is None else given.grace,
     )
+
+
+def _repairer(deployment: Deployment, placement: Placement) -> Repairer:
+    """Its hints are silent: this program is on no bus, and the sweepers of each level come by within a second."""
+    return Repairer(
+        api_database=deployment.api_database(),
+        placement=placement,
+        builds=Journal(deployment.api_database(), BuildStore(), OPERATIONS, Silence()),
+        journal_of=lambda uuid: Journal(
+            deployment.database(deployment.cell(uuid)), CellStore(), OPERATIONS, Silence()
+        ),
+    )
+
+
+def _status(found: Report, rest: Report) -> int:
+    if rest.findings:
+        return FOUND
+    if not rest.is_complete:
+        return INCOMPLETE
+    return REPAIRED if found.findings else CLEAN
+
+
+def _print_plain(found: Report, rest: Report, outcomes: Mapping[Key, Outcome]) -> None:
+    left = {key_of(finding) for finding in rest.findings}
+    if found.findings:
+        columns = ["Check", "Kind", "Subject", "Cell", "What is wrong", "What to do"]
+        rows = [
+            [each.check, each.kind, each.subject, each.cell_uuid or "-", each.text]
+            for each in found.findings
+        ]
+        for each, row in zip(found.findings, rows, strict=True):
+            row.append(_to_do(each, left, outcomes))
+        print_table(columns, rows)
+    print(_summary(found, rest))
+    for name, why in [*rest.failures.items(), *rest.unreadable.items()]:
+        print(f"could not be looked at: {name}: {why}", file=sys.stderr)
+
+
+def _to_do(finding: Finding, left: set[Key], outcomes: Mapping[Key, Outcome]) -> str:
+    """What was done about it when that helped, and otherwise what may be."""
+    outcome = outcomes.get(key_of(finding))
+    if outcome is None:
+        return "--repair" if finding.repair else finding.advice
+    if key_of(finding) not in left:
+        return f"repaired: {outcome.text}"
+    return f"{outcome.text}; {finding.advice}"
+
+
+def _summary(found: Report, rest: Report) -> str:
+    """One line for people."""
+    if not found.findings:
+        line = "Nothing found."
+    else:
+        repaired = len(found.findings) - len(rest.findings)
+        line = f"{len(found.findings)} found, {repaired} repaired."
+    return line if rest.is_complete else f"{line} Not everything could be looked at."
+
+
+def _print_json(found: Report, rest: Report, outcomes: Mapping[Key, Outcome]) -> None:
+    left = {key_of(finding) for finding in rest.findings}
+
+    def shown(finding: Finding) -> dict[str, Any]:
+        key = key_of(finding)
+        return {
+            "check": finding.check,
+            "kind": finding.kind,
+            "subject": finding.subject,
+            "cell": finding.cell_uuid,
+            "text": finding.text,
+            "advice": finding.advice,
+            "is_repairable": finding.repair is not None,
+            "outcome": outcomes[key].text if key in outcomes else None,
+            "is_repaired": key in outcomes and key not in left,
+        }
+
+    answer = {
+        "checks": list(found.scope.checks),
+        "findings": [shown(finding) for finding in found.findings],
+        "failed_checks": rest.failures,
+        "unreadable_cells": rest.unreadable,
+    }
+    print(json.dumps(answer, indent=2))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from nova.cmd.manage.deployment import Deployment
@@ -29,6 +30,16 @@ class Commands:
         parser.set_defaults(run=run)
         return parser.add_argument
 
+    def alone(self, run: Run, about: str) -> Callable[..., argparse.Action]:
+        """Declare that the category is itself the one command; the result adds an argument to it.
+
+        Its exit statuses mean more than success, so a mistake on the command line has one that no result has (255).
+        """
+        parser = _Strict(prog=self._parser.prog, description=f"{about[0].upper()}{about[1:]}.")
+        parser.set_defaults(run=run)
+        self._parser = parser
+        return parser.add_argument
+
     @property
     def names(self) -> list[str]:
         """The names of the commands, as declared."""
@@ -41,3 +52,9 @@ class Commands:
         """
         chosen = self._parser.parse_args(words)
         return chosen.run, chosen
+
+
+class _Strict(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(255, f"{self.prog}: error: {message}\n")

@@ -61,6 +61,11 @@ class Deployment:
             database.dispose()
 
     @property
+    def conf(self) -> cfg.ConfigOpts:
+        """The configuration, for collaborators that are made out of it."""
+        return self._conf
+
+    @property
     def local(self) -> Urls:
         """The URLs of this process's own bus and cell database; empty where not configured."""
         return Urls(self._conf.transport_url or "", self._conf.database.connection or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova.cmd.manage import audit, healing, host_aggregates
+from nova.cmd.manage import healing, host_aggregates, orphans
 from nova.cmd.manage.commands import Commands
 
 
@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
     argument("--verbose", action="store_true", help="tell of every host and aggregate")
 
     argument = commands.add(
-        "audit", audit.audit, "look for allocations of servers that do not exist"
+        "audit", orphans.audit, "look for allocations of servers that do not exist"
     )
     argument("--verbose", action="store_true", help="tell what is looked at")
     argument("--resource_provider", metavar="UUID", help="at this provider only")

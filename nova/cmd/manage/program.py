@@ -21,6 +21,7 @@ UNEXPECTED = 255
 # Category: what it is about. Each has a module of its name beside this one.
 CATEGORIES = {
     "api_db": "the API database",
+    "audit": "what databases and Placement say of each other",
     "cell_v2": "cells and their hosts",
     "db": "a cell's database",
     "placement": "what servers and hosts have in Placement",

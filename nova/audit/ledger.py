@@ -1,0 +1,95 @@
+"""What the quota counts is what lives: each mapping has the sizes of its server, and counts exactly while it lives.
+
+In motion: servers with an operation under way or a task_state, and resized ones until the resize is confirmed or
+reverted, may count differently for a while. Servers whose mapping is wrong are left to :mod:`nova.audit.mappings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nova.audit.finding import Check, CorrectMapping, Finding, Kind
+from nova.audit.view import View
+from nova.cells.registry import Cell
+from nova.db.api.census import Counted
+from nova.db.cell.census import CountedServer, deleted_among
+from nova.lifecycle.states import VmState
+
+
+def look(view: View) -> Iterator[Finding]:
+    """Living servers that count wrongly, then deleted ones that count still."""
+    for cell in view.walked:
+        for servers in view.servers(cell):
+            mapped = view.mappings_of(server.uuid for server in servers)
+            yield from judge_living(cell, servers, mapped)
+    for counted in view.mappings():
+        yield from _look_for_deleted(view, counted)
+
+
+def judge_living(
+    cell: Cell, servers: Sequence[CountedServer], mapped: Mapping[str, Counted]
+) -> Iterator[Finding]:
+    """Living servers of a cell against what their mappings say."""
+    for server in servers:
+        mapping = mapped.get(server.uuid)
+        if mapping is None or mapping.cell_id != cell.id or server.is_in_motion:
+            continue
+        if server.vm_state == VmState.RESIZED:
+            continue
+        if mapping.queued_for_delete:
+            yield _not_counted(cell, server, mapping)
+        elif (mapping.vcpus, mapping.memory_mb) != (server.vcpus, server.memory_mb):
+            yield _wrong_count(cell, server, mapping)
+
+
+def _not_counted(cell: Cell, server: CountedServer, mapping: Counted) -> Finding:
+    """A delete that was accepted and never reached the cell: its user has got an error and sees the server."""
+    return Finding(
+        Check.LEDGER,
+        Kind.NOT_COUNTED,
+        server.uuid,
+        "lives and nobody deletes it, but it counts as deleted",
+        "delete it again if its user wants that",
+        cell.uuid,
+        CorrectMapping(mapping, {"queued_for_delete": False, **_sizes(server)}, cell.uuid),
+    )
+
+
+def _wrong_count(cell: Cell, server: CountedServer, mapping: Counted) -> Finding:
+    return Finding(
+        Check.LEDGER,
+        Kind.WRONG_COUNT,
+        server.uuid,
+        f"counts for {mapping.vcpus} vcpus and {mapping.memory_mb} MiB, "
+        f"but has {server.vcpus} and {server.memory_mb}",
+        "correct vcpus and memory_mb in instance_mappings",
+        cell.uuid,
+        CorrectMapping(mapping, _sizes(server), cell.uuid),
+    )
+
+
+def _sizes(server: CountedServer) -> dict[str, int]:
+    return {"vcpus": server.vcpus, "memory_mb": server.memory_mb}
+
+
+def _look_for_deleted(view: View, counted: Sequence[Counted]) -> Iterator[Finding]:
+    for cell in view.readable:
+        mapped = {each.instance_uuid: each for each in counted if each.cell_id == cell.id}
+        if not mapped:
+            continue
+        uuids = list(mapped)
+        for uuid in sorted(view.ask(cell, lambda tx, uuids=uuids: deleted_among(tx, uuids))):  # type: ignore[misc]
+            yield judge_deleted(cell, mapped[uuid])
+
+
+def judge_deleted(cell: Cell, mapping: Counted) -> Finding:
+    """A mapping that counts although only the record of its server is left."""
+    return Finding(
+        Check.LEDGER,
+        Kind.COUNTED_THOUGH_DELETED,
+        mapping.instance_uuid,
+        f"is deleted in cell {cell.uuid}, but counts for {mapping.vcpus} vcpus and {mapping.memory_mb} MiB",
+        "set queued_for_delete in instance_mappings",
+        cell.uuid,
+        CorrectMapping(mapping, {"queued_for_delete": True}),
+    )
