@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from groundwork.context import RequestContext
 from groundwork.errors import Conflict
+from nova.clients.placement_errors import ConcurrentUpdate
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection, ServerSelection
 from nova.errors import NoValidHost
@@ -50,7 +51,9 @@ class Claims:
             raise Conflict("no room")
         self.held[consumer] = Held(allocations, (consumer_generation or 0) + 1)
 
-    def delete_allocation(self, consumer: str) -> None:
+    def delete_allocation(self, consumer: str, *, expected: Held | None = None) -> None:
+        if expected is not None and self.held.get(consumer) != expected:
+            raise ConcurrentUpdate("consumer generation conflict")
         self.held.pop(consumer, None)
 
 
