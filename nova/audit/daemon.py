@@ -43,6 +43,8 @@ class AuditDaemon:
             # The second look came too early.
             return
         self.counts = Counts.of(report, ended_at=time.time(), took_s=time.monotonic() - started)
+        for name, why in [*report.failures.items(), *report.unreadable.items()]:
+            LOG.warning("audit: %s could not be looked at: %s", name, why)
         if not report.findings:
             LOG.info("audit: nothing found")
             return

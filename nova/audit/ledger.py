@@ -1,7 +1,8 @@
 """What the quota counts is what lives: each mapping has the sizes of its server, and counts exactly while it lives.
 
-In motion: servers with an operation under way or a task_state, and resized ones until the resize is confirmed or
-reverted, may count differently for a while. Servers whose mapping is wrong are left to :mod:`nova.audit.mappings`.
+In motion: servers with an operation under way or a task_state, resized ones until the resize is confirmed or reverted,
+and soft-deleted ones until they are reclaimed or restored, may count differently for a while. Servers whose mapping is
+wrong are left to :mod:`nova.audit.mappings`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def judge_living(
         mapping = mapped.get(server.uuid)
         if mapping is None or mapping.cell_id != cell.id or server.is_in_motion:
             continue
-        if server.vm_state == VmState.RESIZED:
+        if server.vm_state in (VmState.RESIZED, VmState.SOFT_DELETED):
             continue
         if mapping.queued_for_delete:
             yield _not_counted(cell, server, mapping)

@@ -17,27 +17,35 @@ from nova.db.cell import census, services
 from nova.db.cell.census import CountedServer
 from nova.db.cell.services import ServiceRow
 from nova.db.journal_census import Standing, alive
+from nova.saga.operation import Place
 
-Services = Mapping[tuple[str, str], ServiceRow]
+# By (binary, host), as owners are named. The conductor of a cell and one above it may have the same name.
+Services = Mapping[tuple[str, str], Sequence[ServiceRow]]
 
 
 def look(view: View) -> Iterator[Finding]:
     """Operations nobody works on, then servers with a task that is no operation."""
     since = view.now - timedelta(seconds=view.idle_s)
+    above = view.cell0_services()
     for cell in view.walked_with_hosts:
-        known = by_owner(view.ask(cell, services.list_services))
+        known = by_owner([*(above or ()), *view.ask(cell, services.list_services)])
         for standing in pages(
             lambda query, cell=cell: view.ask(cell, query),  # type: ignore[misc]
             lambda tx, **page: alive(tx, rows.CELL, **page),
         ):
-            yield from judge(cell, standing, known, since)
+            # Nobody can tell who lives above the cells while cell0 cannot be read.
+            judged = [each for each in standing if above is not None or each.place != Place.SUPER]
+            yield from judge(cell, judged, known, since)
         for servers in pages(lambda query, cell=cell: view.ask(cell, query), census.unattended):  # type: ignore[misc]
             yield from judge_unattended(cell, servers)
 
 
 def by_owner(found: Sequence[ServiceRow]) -> Services:
-    """Services by (binary, host), as owners are named."""
-    return {(row.binary, row.host): row for row in found}
+    """Services by the names that owners have."""
+    known: dict[tuple[str, str], list[ServiceRow]] = {}
+    for row in found:
+        known.setdefault((row.binary, row.host), []).append(row)
+    return known
 
 
 def judge(
@@ -85,10 +93,11 @@ def why_dead(standing: Standing, known: Services, since: datetime) -> str | None
     if standing.claim is None or standing.owner is None:
         return None
     binary, _, host = standing.owner.partition("@")
-    service = known.get((binary, host))
-    if service is None:
+    named = known.get((binary, host), ())
+    if not named:
         return "which does not exist any more"
-    if service.incarnation != standing.incarnation:
+    service = next((row for row in named if row.incarnation == standing.incarnation), None)
+    if service is None:
         return "which has been started anew since"
     if service.forced_down:
         return "which is forced down"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -484,6 +487,28 @@ def test_the_periodic_audit_counts_and_warns(
     assert "audit: 1 findings {'allocation-orphaned': 1}" in caplog.text
     assert resources(cloud, nobody)
     cloud.placement("DELETE", f"/allocations/{nobody}", status=204)
+
+
+def test_the_command_beside_a_running_plane(inspector: Inspector, cloud: Cloud) -> None:
+    """It is on no bus: the cell's conductor finds by itself what the repair has begun."""
+    server = cloud.build()["id"]
+    cloud.placement("DELETE", f"/allocations/{server}", status=204)
+    config = cloud.folder / "manage.conf"
+    config.write_text(f"[api_database]\nconnection = sqlite:///{cloud.folder}/api.db\n")
+    program = [sys.executable, "-c", "from nova.cmd.manage import main; main()"]
+    files = ["--config-file", str(cloud.folder / "nova.conf"), "--config-file", str(config)]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [*program, *files, "audit", "--grace", "0", "--json", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+
+    ran = run("--repair")
+    assert ran.returncode == 2, ran.stderr
+    [found] = json.loads(ran.stdout)["findings"]
+    assert (found["kind"], found["is_repaired"]) == ("allocation-missing", True)
+    assert resources(cloud, server)
+    ran = run()
+    assert (ran.returncode, json.loads(ran.stdout)["findings"]) == (0, []), ran.stderr
 
 
 def test_one_cell_is_looked_through_alone(inspector: Inspector, cloud: Cloud) -> None:

@@ -271,6 +271,7 @@ def test_an_orphan_is_deleted_as_it_was_seen() -> None:
         (server(is_busy=True), mapping(vcpus=2)),
         (server(task_state="resize_finish"), mapping(vcpus=2)),
         (server(vm_state="resized"), mapping(vcpus=2)),
+        (server(vm_state="soft-delete"), mapping(queued_for_delete=True)),
         (server(is_busy=True, task_state="deleting"), mapping(queued_for_delete=True)),
         # Its mapping is somebody else's matter.
         (server(), mapping(cell_id=None, vcpus=2)),
@@ -405,6 +406,16 @@ def test_a_dead_owner_loses_the_operation(rows: list[ServiceRow], why: str) -> N
     assert (found.kind, found.subject) == (Kind.DEAD_OWNER, "one")
     assert why in found.text
     assert found.repair == Nudge(CELL.uuid, 17, "nova-compute@host1", "first")
+
+
+def test_conductors_of_both_levels_may_have_one_name() -> None:
+    cell, above = (
+        service(binary="nova-conductor", incarnation=level) for level in ("cell", "above")
+    )
+    known = operations.by_owner([above, cell])
+    for level, is_dead in (("cell", False), ("above", False), ("other", True)):
+        each = standing(owner="nova-conductor@host1", incarnation=level, claim="token")
+        assert (operations.why_dead(each, known, SINCE) is not None) == is_dead
 
 
 def test_an_operation_that_waits_too_long_is_nudged() -> None:
