@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from groundwork.database import Database
 from nova.audit import allocations, builds, hosts, ledger, mappings, operations
-from nova.audit.finding import Check, Finding
+from nova.audit.finding import Check, Finding, Key
 from nova.audit.view import Databases, View
 from nova.cells.registry import Cell
 from nova.clients.placement import Placement
@@ -89,7 +89,10 @@ class Auditor:
         self._sleep(self._grace_s)
         checks = [check for check in scope.checks if any(f.check is check for f in first.findings)]
         second = self.look(Scope(checks, scope.cell_uuid))
-        again = [finding for finding in second.findings if finding in first.findings]
+        before: dict[Key, list[Finding]] = {}
+        for finding in first.findings:
+            before.setdefault(finding.key, []).append(finding)
+        again = [finding for finding in second.findings if finding in before.get(finding.key, ())]
         return Report(
             scope,
             again,

@@ -137,6 +137,9 @@ Repair = (
 )
 
 
+Key = tuple[Check, Kind, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as it should be.
@@ -153,3 +156,8 @@ class Finding:
     advice: str
     cell_uuid: str | None = None
     repair: Repair | None = None
+
+    @property
+    def key(self) -> Key:
+        """What makes two findings the same trouble, whatever their details are by now."""
+        return (self.check, self.kind, self.subject)

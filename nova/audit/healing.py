@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nova.audit.auditor import Auditor, Report, Scope
-from nova.audit.finding import Check, Finding, Kind, Nudge
+from nova.audit.finding import Check, Finding, Key, Nudge
 from nova.audit.repairs import Outcome, Repairer
 
 # Seconds between two looks at what is being repaired: operations take that long to be picked up.
 _AGAIN_S = 1.0
-
-Key = tuple[Check, Kind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +20,6 @@ class Healed:
 
     rest: Report
     outcomes: Mapping[Key, Outcome]
-
-
-def key_of(finding: Finding) -> Key:
-    """What makes two findings the same trouble, whatever their details are by now."""
-    return (finding.check, finding.kind, finding.subject)
 
 
 def heal(
@@ -44,7 +37,7 @@ def heal(
     first; and a check that fails now sees nothing.
     """
     findings = sorted(report.findings, key=lambda each: list(Check).index(each.check))
-    outcomes = {key_of(finding): repairer.heal(finding) for finding in findings}
+    outcomes = {finding.key: repairer.heal(finding) for finding in findings}
     checks = [check for check in report.scope.checks if any(f.check is check for f in findings)]
     scope = Scope(checks, report.scope.cell_uuid)
     deadline = clock() + wait_s
@@ -52,10 +45,14 @@ def heal(
         # Before the look: an operation that ends during it is seen by the next one.
         under_way = {key for key, outcome in outcomes.items() if repairer.is_under_way(outcome)}
         seen = auditor.look(scope)
+        # Something is still wrong with the thing; what exactly may differ.
+        there = {(finding.check, finding.subject) for finding in seen.findings}
         rest = [
             finding
             for finding in findings
-            if key_of(finding) in under_way or _is_there(finding, seen, before=report)
+            if finding.key in under_way
+            or (finding.check, finding.subject) in there
+            or _is_unknown(finding, seen, before=report)
         ]
         # Freed operations are taken up soon; everything else is done by now, or needs an operator.
         is_soon = any(isinstance(finding.repair, Nudge) for finding in rest)
@@ -70,10 +67,8 @@ def heal(
         sleep(_AGAIN_S)
 
 
-def _is_there(finding: Finding, seen: Report, *, before: Report) -> bool:
-    """Whether something is still wrong with the thing (what exactly may differ), or nobody can tell."""
-    if any((f.check, f.subject) == (finding.check, finding.subject) for f in seen.findings):
-        return True
+def _is_unknown(finding: Finding, seen: Report, *, before: Report) -> bool:
+    """Whether nobody can tell any more what became of it."""
     gone = seen.unreadable.keys() - before.unreadable.keys()
     return finding.check in seen.failures or (
         bool(gone) and (finding.cell_uuid is None or finding.cell_uuid in gone)

@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from groundwork.errors import NotFound
 from nova.audit.auditor import Auditor, Report, Scope
-from nova.audit.finding import Check, Finding
-from nova.audit.healing import Key, heal, key_of
+from nova.audit.finding import Check, Finding, Key
+from nova.audit.healing import heal
 from nova.audit.metrics import Counts, write
 from nova.audit.repairs import Outcome, Repairer, Silence
 from nova.clients.placement import Placement, load_placement
@@ -125,13 +126,18 @@ def _auditor(deployment: Deployment, placement: Placement, given: argparse.Names
 
 def _repairer(deployment: Deployment, placement: Placement) -> Repairer:
     """Its hints are silent: this program is on no bus, and the sweepers of each level come by within a second."""
+
+    @cache
+    def journal_of(cell_uuid: str) -> Journal:
+        database = deployment.database(deployment.cell(cell_uuid))
+        return Journal(database, CellStore(), OPERATIONS, Silence())
+
+    api_database = deployment.api_database()
     return Repairer(
-        api_database=deployment.api_database(),
+        api_database=api_database,
         placement=placement,
-        builds=Journal(deployment.api_database(), BuildStore(), OPERATIONS, Silence()),
-        journal_of=lambda uuid: Journal(
-            deployment.database(deployment.cell(uuid)), CellStore(), OPERATIONS, Silence()
-        ),
+        builds=Journal(api_database, BuildStore(), OPERATIONS, Silence()),
+        journal_of=journal_of,
     )
 
 
@@ -144,7 +150,7 @@ def _status(found: Report, rest: Report) -> int:
 
 
 def _print_plain(found: Report, rest: Report, outcomes: Mapping[Key, Outcome]) -> None:
-    left = {key_of(finding) for finding in rest.findings}
+    left = {finding.key for finding in rest.findings}
     if found.findings:
         columns = ["Check", "Kind", "Subject", "Cell", "What is wrong", "What to do"]
         rows = [
@@ -161,10 +167,10 @@ def _print_plain(found: Report, rest: Report, outcomes: Mapping[Key, Outcome]) -
 
 def _to_do(finding: Finding, left: set[Key], outcomes: Mapping[Key, Outcome]) -> str:
     """What was done about it when that helped, and otherwise what may be."""
-    outcome = outcomes.get(key_of(finding))
+    outcome = outcomes.get(finding.key)
     if outcome is None:
         return "--repair" if finding.repair else finding.advice
-    if key_of(finding) not in left:
+    if finding.key not in left:
         return f"repaired: {outcome.text}"
     return f"{outcome.text}; {finding.advice}"
 
@@ -180,10 +186,10 @@ def _summary(found: Report, rest: Report) -> str:
 
 
 def _print_json(found: Report, rest: Report, outcomes: Mapping[Key, Outcome]) -> None:
-    left = {key_of(finding) for finding in rest.findings}
+    left = {finding.key for finding in rest.findings}
 
     def shown(finding: Finding) -> dict[str, Any]:
-        key = key_of(finding)
+        key = finding.key
         return {
             "check": finding.check,
             "kind": finding.kind,

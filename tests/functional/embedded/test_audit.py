@@ -18,7 +18,7 @@ from groundwork.columns import now
 from nova.audit.auditor import Auditor, Report, Scope
 from nova.audit.daemon import AuditDaemon
 from nova.audit.finding import Check, Kind
-from nova.audit.healing import heal, key_of
+from nova.audit.healing import heal
 from nova.audit.repairs import Repairer, Silence
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
@@ -519,7 +519,7 @@ def test_one_cell_is_looked_through_alone(inspector: Inspector, cloud: Cloud) ->
         cell.name: inspector.auditor.audit(Scope(tuple(Check), cell.uuid)).findings
         for cell in cloud.cells
     }
-    assert {name: [key_of(f)[1:] for f in findings] for name, findings in found.items()} == {
+    assert {name: [f.key[1:] for f in findings] for name, findings in found.items()} == {
         name: [(Kind.ALLOCATION_MISSING, server)] if name == home else [] for name in found
     }
     inspector.assert_found_and_healed((Kind.ALLOCATION_MISSING, server))
