@@ -1,13 +1,15 @@
 """What the quota counts is what lives: each mapping has the sizes of its server, and counts exactly while it lives.
 
 In motion: servers with an operation under way or a task_state, resized ones until the resize is confirmed or reverted,
-and soft-deleted ones until they are reclaimed or restored, may count differently for a while. Servers whose mapping is
-wrong are left to :mod:`nova.audit.mappings`.
+and soft-deleted ones until they are reclaimed or restored, may count differently for a while; and a delete that has
+marked the mapping has ``idle_s`` to reach the cell. Servers whose mapping is wrong are left to
+:mod:`nova.audit.mappings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from nova.audit.finding import Check, CorrectMapping, Finding, Kind
 from nova.audit.view import View
@@ -19,18 +21,23 @@ from nova.lifecycle.states import VmState
 
 def look(view: View) -> Iterator[Finding]:
     """Living servers that count wrongly, then deleted ones that count still."""
+    since = view.now - timedelta(seconds=view.idle_s)
     for cell in view.walked:
         for servers in view.servers(cell):
             mapped = view.mappings_of(server.uuid for server in servers)
-            yield from judge_living(cell, servers, mapped)
+            suspects = [finding.subject for finding in judge_living(cell, servers, mapped, since)]
+            if suspects:
+                # The mappings were read after the rows; something may have begun in between.
+                rows = view.living_in(cell, suspects)
+                yield from judge_living(cell, list(rows.values()), mapped, since)
     for counted in view.mappings():
         yield from _look_for_deleted(view, counted)
 
 
 def judge_living(
-    cell: Cell, servers: Sequence[CountedServer], mapped: Mapping[str, Counted]
+    cell: Cell, servers: Sequence[CountedServer], mapped: Mapping[str, Counted], since: datetime
 ) -> Iterator[Finding]:
-    """Living servers of a cell against what their mappings say."""
+    """Living servers of a cell against what their mappings say; ``since`` is the last moment that is long ago."""
     for server in servers:
         mapping = mapped.get(server.uuid)
         if mapping is None or mapping.cell_id != cell.id or server.is_in_motion:
@@ -38,6 +45,9 @@ def judge_living(
         if server.vm_state in (VmState.RESIZED, VmState.SOFT_DELETED):
             continue
         if mapping.queued_for_delete:
+            # First the mapping is marked, then the cell is told: an API process is just about to.
+            if (mapping.updated_at or mapping.created_at) >= since:
+                continue
             yield _not_counted(cell, server, mapping)
         elif (mapping.vcpus, mapping.memory_mb) != (server.vcpus, server.memory_mb):
             yield _wrong_count(cell, server, mapping)

@@ -8,6 +8,8 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -343,7 +345,10 @@ def test_a_server_in_two_cells_is_left_to_people(inspector: Inspector, cloud: Cl
     [
         ({"vcpus": 7}, Kind.WRONG_COUNT),
         ({"memory_mb": 1}, Kind.WRONG_COUNT),
-        ({"queued_for_delete": True}, Kind.NOT_COUNTED),
+        (
+            {"queued_for_delete": True, "updated_at": now() - timedelta(hours=1)},
+            Kind.NOT_COUNTED,
+        ),
     ],
 )
 def test_the_ledger_follows_the_living(
@@ -437,36 +442,61 @@ def test_servers_in_motion_are_no_finding(inspector: Inspector, cloud: Cloud) ->
     inspector.assert_clean()
 
 
+class Users:
+    """Servers come and go all the time; ``rounds`` tells how many have gone all the way."""
+
+    def __init__(self, cloud: Cloud, *, count: int) -> None:
+        self.rounds = 0
+        self._cloud = cloud
+        self._count = count
+        self._is_over = Event()
+
+    def _come_and_go(self) -> None:
+        while not self._is_over.is_set():
+            server = self._cloud.build()["id"]
+            self._cloud.delete(server)
+            self._cloud.wait_gone(server)
+            self.rounds += 1
+
+    def wait_rounds(self, count: int) -> None:
+        until = self.rounds + count
+        wait_for("servers to come and go", lambda: self.rounds >= until)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """What went wrong for a user goes wrong here."""
+        with ThreadPoolExecutor(self._count) as threads:
+            working = [threads.submit(self._come_and_go) for _ in range(self._count)]
+            try:
+                yield
+            finally:
+                self._is_over.set()
+        for each in working:
+            each.result()
+
+
 def test_a_busy_plane_yields_no_finding(inspector: Inspector, cloud: Cloud) -> None:
-    """Servers come and go all the time; between two looks a few have gone all the way."""
-    rounds = 0
-    is_over = Event()
+    """Between two looks a few servers have gone all the way."""
+    users = Users(cloud, count=2)
+    auditor = inspector.make_auditor(lambda _seconds: users.wait_rounds(4))
+    with users.busy():
+        for _ in range(5):
+            report = auditor.audit(Scope())
+            assert report.is_complete
+            assert list(report.findings) == []
+            users.wait_rounds(2)
 
-    def come_and_go(client: Any) -> None:
-        nonlocal rounds
-        while not is_over.is_set():
-            server = cloud.build()["id"]
-            cloud.delete(server)
-            cloud.wait_gone(server)
-            rounds += 1
 
-    def a_while(_seconds: float) -> None:
-        until = rounds + 4
-        wait_for("servers to come and go", lambda: rounds >= until)
-
-    auditor = inspector.make_auditor(a_while)
-    with ThreadPoolExecutor(2) as users:
-        working = [users.submit(come_and_go, None) for _ in range(2)]
-        try:
-            for _ in range(5):
-                report = auditor.audit(Scope())
-                assert report.is_complete
-                assert list(report.findings) == []
-                a_while(0)
-        finally:
-            is_over.set()
-    for each in working:
-        each.result()
+def test_repairs_of_what_is_merely_in_motion_do_no_harm(inspector: Inspector, cloud: Cloud) -> None:
+    """Single looks, so things in motion are found; each repair sees that they have moved, and leaves them alone."""
+    users = Users(cloud, count=3)
+    with users.busy():
+        for _ in range(20):
+            for finding in inspector.auditor.look(Scope()).findings:
+                inspector.repairer.heal(finding)
+        users.wait_rounds(3)
+    cloud.assert_nothing_is_left()
+    inspector.assert_clean()
 
 
 def test_the_periodic_audit_counts_and_warns(
@@ -487,6 +517,20 @@ def test_the_periodic_audit_counts_and_warns(
     assert "audit: 1 findings {'allocation-orphaned': 1}" in caplog.text
     assert resources(cloud, nobody)
     cloud.placement("DELETE", f"/allocations/{nobody}", status=204)
+
+
+def test_the_option_switches_the_periodic_audit_on(inspector: Inspector, cloud: Cloud) -> None:
+    plane = cloud.embedded.plane
+    assert list(plane.audit()) == []
+    plane.conf.set_override("interval", 3600, group="audit")
+    try:
+        [daemon] = plane.audit()
+    finally:
+        plane.conf.clear_override("interval", group="audit")
+    daemon.run()
+    assert daemon.counts is not None
+    assert daemon.counts.total == 0
+    assert all(daemon.counts.is_done.values())
 
 
 def test_the_command_beside_a_running_plane(inspector: Inspector, cloud: Cloud) -> None:

@@ -273,6 +273,7 @@ def test_an_orphan_is_deleted_as_it_was_seen() -> None:
         (server(vm_state="resized"), mapping(vcpus=2)),
         (server(vm_state="soft-delete"), mapping(queued_for_delete=True)),
         (server(is_busy=True, task_state="deleting"), mapping(queued_for_delete=True)),
+        (server(), mapping(queued_for_delete=True, updated_at=NOW)),
         # Its mapping is somebody else's matter.
         (server(), mapping(cell_id=None, vcpus=2)),
         (server(), mapping(cell_id=3, vcpus=2)),
@@ -281,11 +282,11 @@ def test_an_orphan_is_deleted_as_it_was_seen() -> None:
 def test_what_counts_rightly_or_is_in_motion_is_no_finding(
     row: CountedServer, counted: Counted
 ) -> None:
-    assert list(ledger.judge_living(CELL, [row], {"one": counted})) == []
+    assert list(ledger.judge_living(CELL, [row], {"one": counted}, SINCE)) == []
 
 
 def test_a_server_without_mapping_is_not_the_ledgers_matter() -> None:
-    assert list(ledger.judge_living(CELL, [server()], {})) == []
+    assert list(ledger.judge_living(CELL, [server()], {}, SINCE)) == []
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ def test_a_server_without_mapping_is_not_the_ledgers_matter() -> None:
         ),
         (
             server(),
-            mapping(queued_for_delete=True),
+            mapping(queued_for_delete=True, updated_at=SINCE - timedelta(seconds=1)),
             Kind.NOT_COUNTED,
             {"queued_for_delete": False, "vcpus": 1, "memory_mb": 64},
         ),
@@ -314,7 +315,7 @@ def test_a_server_without_mapping_is_not_the_ledgers_matter() -> None:
 def test_a_living_server_counts_for_what_it_is(
     row: CountedServer, counted: Counted, kind: Kind, values: dict[str, Any]
 ) -> None:
-    [found] = ledger.judge_living(CELL, [row], {"one": counted})
+    [found] = ledger.judge_living(CELL, [row], {"one": counted}, SINCE)
     assert (found.kind, found.repair) == (kind, CorrectMapping(counted, values, CELL.uuid))
 
 
