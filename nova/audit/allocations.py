@@ -80,7 +80,7 @@ class _Round:
         self._at = {
             (uuid, node.host, node.name): node for uuid in self._nodes for node in self._nodes[uuid]
         }
-        # Only servers that are seen in more than one place are told twice.
+        # Who holds something from two nodes is met twice.
         self._told: set[str] = set()
 
     def look(self) -> Iterator[Finding]:
@@ -167,7 +167,9 @@ class _Round:
             elif len(homes[consumer]) == 1:
                 [(cell_uuid, server)] = homes[consumer].items()
                 node = self._at.get((cell_uuid, server.host or "", server.node or ""))
-                if not server.is_in_motion and (node or server.host is None):
+                # On a node that is nowhere, or has no provider, nothing could be put right.
+                is_placed = node is not None and node.uuid in self._trees
+                if not server.is_in_motion and (is_placed or server.host is None):
                     yield from self._judge(server, self._ground(cell_uuid, node))
 
     def _orphan(self, consumer: str) -> Iterator[Finding]:

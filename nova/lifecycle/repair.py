@@ -18,7 +18,7 @@ from typing import Any
 from groundwork.columns import now
 from groundwork.context import RequestContext
 from groundwork.database import Transaction
-from groundwork.errors import Conflict
+from groundwork.errors import Conflict, Invalid
 from nova.clients.placement_errors import ConcurrentUpdate
 from nova.db import journal as journal_rows
 from nova.db.cell import faults, servers
@@ -90,6 +90,8 @@ def _correct_allocation(run: Run) -> Outcome:
         return Outcome(details="left alone: the allocation has changed meanwhile")
     except Conflict:
         return Outcome(details=f"left alone: {server.node} has no room for what the server uses")
+    except Invalid:
+        return Outcome(details="left alone: Placement has no such provider or class any more")
     return Outcome(details="the allocation was corrected")
 
 

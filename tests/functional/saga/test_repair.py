@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from groundwork.columns import now
+from groundwork.errors import Invalid
 from nova.audit.auditor import Auditor, Report, Scope
 from nova.audit.finding import Check, Kind
 from nova.audit.healing import heal
@@ -177,6 +178,21 @@ def test_the_step_looks_before_it_claims(
         last = tx.execute(sa.select(table).order_by(table.c.id.desc())).first()
     assert last is not None
     assert (last.event, last.details) == ("conductor_correct_allocation", details)
+
+
+def test_a_provider_that_is_gone_is_no_reason_to_try_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_more: Any) -> None:
+        raise Invalid("Placement does not accept the request.")
+
+    server = built(world)
+    del world.claims.held[server.uuid]
+    monkeypatch.setattr(world.claims, "claim", refuse)
+    assert begin(world, server, generation=None)
+    world.deliver()
+    assert not world.unfinished()
+    assert world.events(server)[-1] == ("conductor_correct_allocation", "Success")
 
 
 def make_auditor(world: World, sleep: Callable[[float], object] = lambda _seconds: None) -> Auditor:
