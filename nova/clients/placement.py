@@ -179,11 +179,6 @@ class Placement:
 
     # Providers.
 
-    def providers(self) -> tuple[Provider, ...]:
-        """Every provider there is, those of other services too."""
-        found = self._read("/resource_providers").json()["resource_providers"]
-        return tuple(parse_provider(body) for body in found)
-
     def count_providers(
         self,
         *,
