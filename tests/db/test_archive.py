@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from nova.db.cell.models import (
     instance_actions_events,
     instance_faults,
     instances,
+    migrations,
     tags,
 )
 
@@ -54,6 +56,16 @@ def add_server(database: Database, uuid: str, *, deleted: int, state: str = "don
             "state": state,
             "payload": {"a": [1]},
         }
+        move = {
+            "uuid": str(uuid4()),
+            "instance_uuid": uuid,
+            "project_id": "p",
+            "user_id": "u",
+            "migration_type": "resize",
+            "status": "confirmed",
+            "created_at": now(),
+        }
+        tx.execute(sa.insert(migrations), move)
         number = tx.execute(sa.insert(instance_actions), action).inserted_primary_key[0]
         event = {"action_id": number, "event": "e", "start_time": now()}
         tx.execute(sa.insert(instance_actions_events), [event, event])
@@ -70,9 +82,9 @@ def test_rows_of_deleted_servers_move_unchanged(cell_database: Database) -> None
     before = {name: rows(cell_database, METADATA.tables[name]) for name in SHADOWS}
     with cell_database.read() as tx:
         assert archive.deleted_servers(tx, at_most=9) == ["dead"]
-        assert archive.count_rows(tx, ["dead", "none"]) == {"dead": 6, "none": 0}
+        assert archive.count_rows(tx, ["dead", "none"]) == {"dead": 7, "none": 0}
     moved = cell_database.run(lambda tx: archive.move(tx, ["alive", "dead"]))
-    assert sum(moved.values()) == 6
+    assert sum(moved.values()) == 7
     assert cell_database.run(lambda tx: archive.move(tx, ["dead"])) == {}
 
     for name, shadow in SHADOWS.items():
@@ -110,9 +122,9 @@ def test_purge_removes_all_rows_of_a_server_or_none(cell_database: Database) -> 
         )
         moment = tx.execute(query).scalar_one()
     first = cell_database.run(lambda tx: archive.purge(tx, before=moment, at_most=9))
-    assert sum(first.values()) == 12
+    assert sum(first.values()) == 14
     assert {row["server_uuid"] for row in rows(cell_database, SHADOWS["tags"])} == {"c"}
-    assert sum(cell_database.run(lambda tx: archive.purge(tx, at_most=9)).values()) == 6
+    assert sum(cell_database.run(lambda tx: archive.purge(tx, at_most=9)).values()) == 7
     assert cell_database.run(lambda tx: archive.purge(tx, at_most=9)) == {}
 
 

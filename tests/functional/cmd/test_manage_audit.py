@@ -40,9 +40,8 @@ class Audited:
         self.cell = manage.make_cell("cell1")
         manage.report_host("cell1", "host1")
         manage.succeed("cell_v2", "discover_hosts")
-        placement.providers["node-host1"] = Provider(
-            "node-host1", "host1", None, traits={"COMPUTE_NODE"}
-        )
+        self.node = manage.node_uuid("host1")
+        placement.providers[self.node] = Provider(self.node, "host1", None, traits={"COMPUTE_NODE"})
         self.add_server("one")
 
     def add_server(self, uuid: str, *, holds: bool = True) -> None:
@@ -55,7 +54,7 @@ class Audited:
 
     def hold(self, consumer: str) -> None:
         self.placement.consumers[consumer] = {
-            "allocations": {"node-host1": dict(SIZES)},
+            "allocations": {self.node: dict(SIZES)},
             "project_id": "p",
             "user_id": "u",
             "consumer_type": "INSTANCE",
@@ -254,6 +253,6 @@ def test_a_host_is_known_alike_everywhere(audited: Audited) -> None:
         ("node-without-service", "host2", False),
         ("servers-without-node", "host1/host1", False),
         ("node-without-provider", "host2", False),
-        ("provider-without-node", "node-host1", False),
+        ("provider-without-node", audited.node, False),
         ("provider-without-node", "node-stray", False),
     ]
