@@ -189,13 +189,31 @@ class Placement:
         """How many providers have room for ``resources`` by themselves, all these traits, and are
         in one aggregate of each of ``member_of``.
         """
+        return len(self._providers(resources or {}, required, member_of))
+
+    def providers(
+        self,
+        *,
+        required: Iterable[str] = (),
+        member_of: Iterable[Iterable[str]] = (),
+    ) -> tuple[Provider, ...]:
+        """The providers that have all these traits and are in one aggregate of each of ``member_of``, in no order."""
+        return tuple(parse_provider(body) for body in self._providers({}, required, member_of))
+
+    def _providers(
+        self,
+        resources: Mapping[str, int],
+        required: Iterable[str],
+        member_of: Iterable[Iterable[str]],
+    ) -> list[dict[str, Any]]:
         group = RequestGroup(
-            resources=resources or {},
+            resources=resources,
             required=tuple(required),
             member_of=tuple(tuple(alternatives) for alternatives in member_of),
         )
         answer = self._read("/resource_providers", list(group.parameters()))
-        return len(answer.json()["resource_providers"])
+        found: list[dict[str, Any]] = answer.json()["resource_providers"]
+        return found
 
     def tree(self, uuid: str) -> tuple[Provider, ...]:
         """All providers of the tree that ``uuid`` is in, parents before children; empty when there

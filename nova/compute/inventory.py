@@ -18,6 +18,7 @@ from oslo_log import log as logging
 from nova.clients import providers as wire
 from nova.clients.placement import Placement
 from nova.clients.placement_errors import ConcurrentUpdate, InUse
+from nova.compute.sharing import shared_classes
 from nova.virt import provider_tree
 from nova.virt.driver import Driver
 from nova.virt.provider_tree import ProviderTree
@@ -132,11 +133,25 @@ class InventoryReporter:
         tree.set_traits(
             node, _STATUS_TRAITS if disabled else ["COMPUTE_NODE"], within=_STATUS_TRAITS
         )
+        self._leave_to_pools(tree, node)
 
         wanted = tree.providers()
         for provider in wanted:
             self._write(provider, seen.get(provider.uuid), is_root=provider.uuid == node_uuid)
         self._remove(present, keep={provider.uuid for provider in wanted})
+
+    def _leave_to_pools(self, tree: ProviderTree, node: str) -> None:
+        """Take out of the node's inventories what a pool in its aggregates provides instead.
+
+        Looked up at each report, so that the node follows when operators put it into a pool's aggregate or take it
+        out. What servers hold by then stays where they hold it, until they are gone.
+        """
+        root = tree.provider(node)
+        shared = shared_classes(
+            self._placement, root.aggregates, besides={p.uuid for p in tree.providers()}
+        )
+        own = {name: given for name, given in root.inventories.items() if name not in shared}
+        tree.set_inventories(node, own)
 
     def _providers(self, node_uuid: str, node: str) -> list[wire.Provider]:
         """The node's provider, made or renamed when needed, and those below it, parents first."""
@@ -198,14 +213,15 @@ class InventoryReporter:
         self, wanted: provider_tree.Provider, inventories: dict[str, wire.Inventory], seen: _Seen
     ) -> tuple[int, dict[str, wire.Inventory]]:
         """Write the inventories. Classes that are gone here but still in use there stay until they
-        are free.
+        are free, and give out nothing more: else new claims would keep them in use for ever.
         """
         put = self._placement.put_inventories
         try:
             return put(wanted.uuid, inventories, generation=seen.generation), inventories
         except InUse as still:
             LOG.warning("node %s lacks something that is in use: %s", wanted.name, still.internal)
-        kept = {**seen.inventories, **inventories}
+        gone = {n: _closed(i) for n, i in seen.inventories.items() if n not in inventories}
+        kept = {**gone, **inventories}
         if kept == seen.inventories:
             return seen.generation, kept
         return put(wanted.uuid, kept, generation=seen.generation), kept
@@ -261,6 +277,11 @@ def _ratio(
     if asked is None or math.isclose(asked, present.allocation_ratio, rel_tol=1e-6):
         return present.allocation_ratio
     return asked
+
+
+def _closed(inventory: wire.Inventory) -> wire.Inventory:
+    """The inventory with nothing left to give; what is held of it stays held."""
+    return replace(inventory, reserved=inventory.total)
 
 
 def _picture(inventory: wire.Inventory) -> provider_tree.Inventory:

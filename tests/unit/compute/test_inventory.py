@@ -9,20 +9,22 @@ from oslo_config import cfg
 
 from groundwork.errors import Conflict, Unavailable
 from nova.clients.placement import Placement
-from nova.clients.placement_errors import ConcurrentUpdate
+from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.compute.inventory import ROUNDS, ClassPolicy, InventoryReporter, policies_from_conf
 from nova.conf import compute_inventory
 from nova.virt.fake import FakeDriver
 from nova.virt.fake.driver import FakeOptions
 from nova.virt.fake.faults import parse_fault
 from nova.virt.provider_tree import Inventory, ProviderTree
-from tests.fakes.placement import FakePlacement
+from tests.fakes.placement import INVENTORY, FakePlacement, Provider
 from tests.unit.clients.services import make_service
 
 NODE = "6b2d04e8-7f5b-44c6-9c4d-0b8c1c1c3a01"
 OTHER = "6b2d04e8-7f5b-44c6-9c4d-0b8c1c1c3a02"
 SERVER = "11111111-0000-4000-8000-000000000000"
+LATER = "11111111-0000-4000-8000-000000000001"
 AGG = "22222222-0000-4000-8000-000000000000"
+POOL = "33333333-0000-4000-8000-000000000000"
 
 
 def policies(text: str = "") -> dict[str, ClassPolicy]:
@@ -229,6 +231,7 @@ def test_class_that_is_gone_but_in_use_stays_and_the_rest_is_written(make, fake,
     provider = fake.providers[NODE]
     assert provider.inventories["VCPU"]["total"] == 4
     assert provider.inventories["DISK_GB"]["total"] == 100
+    assert provider.inventories["DISK_GB"]["reserved"] == 100, "nothing more is given out"
     assert "COMPUTE_STATUS_DISABLED" in provider.traits
 
 
@@ -305,3 +308,107 @@ def test_driver_that_fails_writes_nothing(make, fake, options):
     assert writes(fake) == []
     reporter.report(NODE, "host1")
     assert fake.providers[NODE].inventories["VCPU"]["total"] == 1
+
+
+def share_disk(
+    fake: FakePlacement, *nodes: str, with_trait: bool = True, total: int = 1000
+) -> None:
+    """A storage pool in one aggregate with these nodes."""
+    pool = fake.providers.setdefault(POOL, Provider(POOL, "pool", None))
+    pool.inventories = {"DISK_GB": INVENTORY | {"total": total}}
+    pool.traits = {"MISC_SHARES_VIA_AGGREGATE"} if with_trait else set()
+    pool.aggregates = {AGG}
+    pool.generation += 1
+    for node in nodes:
+        fake.providers[node].aggregates = {AGG}
+        fake.providers[node].generation += 1
+
+
+def test_node_in_the_aggregate_of_a_pool_has_no_disk_of_its_own(make, fake):
+    reporter = make()
+    reporter.report(NODE, "host1")
+    share_disk(fake, NODE)
+    reporter.report(NODE, "host1")
+    assert fake.providers[NODE].inventories.keys() == {"VCPU", "MEMORY_MB"}
+    make().report(NODE, "host1")
+    assert fake.providers[NODE].inventories.keys() == {"VCPU", "MEMORY_MB"}
+    fake.requests.clear()
+    reporter.report(NODE, "host1")
+    assert writes(fake) == []
+
+
+def test_full_pool_is_still_the_pool(make, fake, placement):
+    reporter = make()
+    reporter.report(NODE, "host1")
+    share_disk(fake, NODE, total=1)
+    placement.claim(SERVER, {POOL: {"DISK_GB": 1}}, project_id="p", user_id="u")
+    reporter.report(NODE, "host1")
+    assert "DISK_GB" not in fake.providers[NODE].inventories
+
+
+@pytest.mark.parametrize("how", ["the node leaves", "the pool leaves", "the pool no longer shares"])
+def test_node_that_shares_no_more_has_its_own_disk_again(make, fake, how):
+    reporter = make("reserved_host_disk_mb = 1024")
+    reporter.report(NODE, "host1")
+    before = fake.providers[NODE].inventories
+    share_disk(fake, NODE)
+    reporter.report(NODE, "host1")
+    node, pool = fake.providers[NODE], fake.providers[POOL]
+    match how:
+        case "the node leaves":
+            node.aggregates = set()
+            node.generation += 1
+        case "the pool leaves":
+            pool.aggregates = set()
+        case _:
+            pool.traits = set()
+    reporter.report(NODE, "host1")
+    assert node.inventories == before
+
+
+def test_disk_that_servers_hold_on_the_node_stays_theirs_until_they_are_gone(make, fake, placement):
+    reporter = make()
+    reporter.report(NODE, "host1")
+    owner = {"project_id": "p", "user_id": "u"}
+    placement.claim(SERVER, {NODE: {"DISK_GB": 60}}, **owner)
+    share_disk(fake, NODE)
+    reporter.report(NODE, "host1")
+    own = fake.providers[NODE].inventories["DISK_GB"]
+    assert (own["total"], own["reserved"]) == (100, 100)
+    assert placement.allocation(SERVER).resources == {NODE: {"DISK_GB": 60}}
+    with pytest.raises(NoRoom):
+        placement.claim(LATER, {NODE: {"DISK_GB": 1}}, **owner)
+
+    # Back again while it is held: as it was.
+    fake.providers[POOL].traits = set()
+    reporter.report(NODE, "host1")
+    assert fake.providers[NODE].inventories["DISK_GB"]["reserved"] == 0
+    fake.providers[POOL].traits = {"MISC_SHARES_VIA_AGGREGATE"}
+    reporter.report(NODE, "host1")
+    placement.delete_allocation(SERVER)
+    reporter.report(NODE, "host1")
+    assert "DISK_GB" not in fake.providers[NODE].inventories
+
+
+def test_aggregates_without_a_pool_and_pools_of_something_else_change_nothing(make, fake):
+    reporter = make()
+    reporter.report(NODE, "host1")
+    share_disk(fake, NODE, with_trait=False)
+    reporter.report(NODE, "host1")
+    assert "DISK_GB" in fake.providers[NODE].inventories
+    pool = fake.providers[POOL]
+    pool.traits = {"MISC_SHARES_VIA_AGGREGATE"}
+    pool.inventories = {"VCPU": INVENTORY | {"total": 4}}
+    reporter.report(NODE, "host1")
+    assert fake.providers[NODE].inventories.keys() == {"VCPU", "MEMORY_MB", "DISK_GB"}
+
+
+def test_node_that_shares_its_own_disk_keeps_it(make, fake):
+    reporter = make()
+    reporter.report(NODE, "host1")
+    node = fake.providers[NODE]
+    node.traits |= {"MISC_SHARES_VIA_AGGREGATE"}
+    node.aggregates = {AGG}
+    node.generation += 1
+    reporter.report(NODE, "host1")
+    assert "DISK_GB" in node.inventories
