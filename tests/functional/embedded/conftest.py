@@ -1,4 +1,7 @@
-"""One plane for all tests of this folder; each test begins and ends without a server in it."""
+"""A plane for each file of this folder; each test begins and ends without a server in it.
+
+Not one for the session: buses in one process go by fixed names, so two planes at a time would answer for each other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 from tests.functional.embedded.plane import Cloud
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     cloud = Cloud(tmp_path_factory.mktemp("plane"))
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections import Counter
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -40,8 +43,37 @@ def placement(tmp_path):
     conf.set_override("auth_strategy", "noauth2", group="api")
     conf([], project="placement", default_config_files=[])
     prepare_database(conf, database)
-    yield Placement(make_service(application=make_application(conf, database)))
+    application = Conflicting(make_application(conf, database))
+    made = Placement(make_service(application=application), sleep=lambda delay_s: None)
+    made.conflicting = application
+    yield made
     database.dispose()
+
+
+class Conflicting:
+    """Placement, but claims that name a provider are refused as often as ``conflicts`` says: somebody else has just
+    changed the provider. ``claims`` lists the providers of every claim that was asked for.
+    """
+
+    def __init__(self, application) -> None:
+        self._application = application
+        self.conflicts: dict[str, float] = {}
+        self.claims: list[tuple[str, ...]] = []
+
+    def __call__(self, environ, start_response):
+        is_claim = environ["PATH_INFO"].startswith("/allocations/")
+        if environ["REQUEST_METHOD"] == "PUT" and is_claim:
+            content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = io.BytesIO(content)
+            named = tuple(json.loads(content)["allocations"])
+            self.claims.append(named)
+            for provider in named:
+                if self.conflicts.get(provider, 0) > 0:
+                    self.conflicts[provider] -= 1
+                    start_response("409 Conflict", [("Content-Type", "application/json")])
+                    error = {"status": 409, "code": "placement.concurrent_update", "detail": "race"}
+                    return [json.dumps({"errors": [error]}).encode()]
+        return self._application(environ, start_response)
 
 
 def add_host(placement: Placement, name: str, slots: int) -> None:
@@ -84,6 +116,39 @@ def test_servers_are_claimed_and_the_claims_are_what_was_told(placement):
         assert held.resources == server.chosen.allocations
         assert len(server.alternates) == 2
     assert used(placement) == {"VCPU": 6, "MEMORY_MB": 3072, "DISK_GB": 6}
+
+
+def test_three_conflicts_then_success(placement):
+    """On a concurrent-update 409 the claim is retried, then the next host is tried. Fault injection: 3 conflicts then
+    success."""
+    for name in "ab":
+        add_host(placement, name, 4)
+    placement.conflicting.conflicts = {uuid_of("a"): 3}
+    [server] = select(placement, uuid_of("s"), hosts="ab").servers
+    assert server.chosen.host == "a"
+    assert placement.conflicting.claims == [(uuid_of("a"),)] * 4
+    assert placement.allocation(uuid_of("s")).resources.keys() == {uuid_of("a")}
+
+
+def test_permanent_conflict_goes_to_the_next_host(placement):
+    """On a concurrent-update 409 the claim is retried, then the next host is tried. Fault injection: permanent
+    conflict goes to host 2."""
+    for name in "ab":
+        add_host(placement, name, 4)
+    placement.conflicting.conflicts = {uuid_of("a"): inf}
+    found = select(placement, *server_uuids(2), hosts="ab")
+    assert [s.chosen.host for s in found.servers] == ["b", "b"]
+    assert placement.conflicting.claims[0] == (uuid_of("a"),)
+    assert used(placement)["VCPU"] == 2
+
+
+def test_conflicts_everywhere_leave_nothing_claimed(placement):
+    for name in "ab":
+        add_host(placement, name, 1)
+    placement.conflicting.conflicts = {uuid_of("b"): inf}
+    with pytest.raises(NoValidHost):
+        select(placement, *server_uuids(2), hosts="ab")
+    assert used(placement) == {}
 
 
 def test_disabled_hosts_and_missing_traits_are_left_to_placement(placement):
