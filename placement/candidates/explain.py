@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from placement.candidates import constraints
-from placement.candidates.constraints import Constraint, trees_having
+from placement.candidates.constraints import Constraint, mask_of, trees_having
 from placement.candidates.index.columns import Mask
 from placement.candidates.index.index import Index
 from placement.candidates.plan import root_constraints
 from placement.candidates.relaxing import Change, smallest_changes
 from placement.candidates.request import UNSUFFIXED, CandidateRequest, Group
-from placement.candidates.search import count_trees
+from placement.candidates.search import roots_with_candidates
 
 _Bind = Callable[[CandidateRequest], CandidateRequest]
 
@@ -25,7 +25,8 @@ class Effect:
 
     *alone*: providers that do not meet it, and trees in which nobody does, whatever else is asked. The others count
     in the order of the list: providers that met all before it in their group and not this, trees that were left and
-    are not any more. ``providers`` is None for demands on a whole tree.
+    are not any more. ``providers`` is None for demands on a whole tree. ``removed`` holds the rows of the roots of
+    those trees.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Effect:
     providers: int | None
     trees: int
     trees_left: int
+    removed: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class _Trail:
         providers_alone: int | None,
         providers: int | None,
     ) -> None:
-        removed = int((self.left & ~in_order).sum())
+        removed = _rows(self.left & ~in_order)
         self.left &= in_order
         self.effects.append(
             Effect(
@@ -125,25 +127,42 @@ class _Trail:
                 providers_alone,
                 int((self._roots & ~alone).sum()),
                 providers,
-                removed,
+                len(removed),
                 int(self.left.sum()),
+                removed,
             )
         )
 
 
 def _rules_on_all(index: Index, request: CandidateRequest, trail: _Trail) -> Iterator[Effect]:
     """The rules that bind groups together, for which the ways to serve them have to be tried."""
-    left = int(trail.left.sum())
     free = replace(request, isolate=False, same_subtrees=())
-    base = count_trees(index, free) if left else 0
-    yield Effect("resources", "all groups together", None, left - base, None, left - base, base)
+    base = _found(index, free) if trail.left.any() else trail.left & False
+    yield _effect("resources", "all groups together", trail.left, trail.left, base)
     so_far, left = free, base
     for key, value, bind in _rules(request):
-        alone = base - count_trees(index, bind(free)) if base else 0
+        alone = base & (_found(index, bind(free)) if base.any() else base)
         so_far = bind(so_far)
-        now = count_trees(index, so_far) if left else 0
-        yield Effect(key, value, None, alone, None, left - now, now)
+        now = left & (_found(index, so_far) if left.any() else left)
+        yield _effect(key, value, base, left, now, alone=alone)
         left = now
+
+
+def _effect(
+    key: str, value: str, base: Mask, left: Mask, now: Mask, *, alone: Mask | None = None
+) -> Effect:
+    """What a rule does to the trees of ``base`` alone, and to those that are left in order."""
+    removed = _rows(left & ~now)
+    lacking = int((base & ~(now if alone is None else alone)).sum())
+    return Effect(key, value, None, lacking, None, len(removed), int(now.sum()), removed)
+
+
+def _found(index: Index, request: CandidateRequest) -> Mask:
+    return mask_of(index, roots_with_candidates(index, request))
+
+
+def _rows(mask: Mask) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(mask).tolist())
 
 
 def _rules(request: CandidateRequest) -> Iterator[tuple[str, str, _Bind]]:

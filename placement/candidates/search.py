@@ -80,6 +80,13 @@ def count_trees(index: Index, request: CandidateRequest) -> int:
     return sum(len(trees) for trees, solutions in solved if any(True for _ in solutions))
 
 
+def roots_with_candidates(index: Index, request: CandidateRequest) -> Iterator[int]:
+    """The same trees, each by the row of its root."""
+    for trees, solutions in _solved(index, make_plan(index, request), None, None):
+        if any(True for _ in solutions):
+            yield from (tree.root for tree in trees)
+
+
 def _solved(
     index: Index, plan: Plan, chance: random.Random | None, wanted: int | None
 ) -> Iterator[tuple[list[Tree], Solutions]]:

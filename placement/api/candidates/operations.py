@@ -45,13 +45,14 @@ class CandidateOperations:
         "/allocation_candidates/explain",
         versions="1.39-",
         policy="placement:allocation_candidates:list",
-        query=schemas.SEARCH,
+        query=schemas.EXPLAIN,
         response=schemas.EXPLAINED,
         errors=(400, 403, 406),
     )
     def explain(self, call: Call) -> Answer:
         """Tell what each part of a request for candidates removes, and the smallest changes that would yield one.
 
+        With ``removed_roots=true`` it also names the trees that each part removes, in order and each of them once.
         No part of the Placement API that other implementations serve.
         """
         request = parse_request(call)
@@ -60,4 +61,8 @@ class CandidateOperations:
             self._index.fresh(traits=request.traits, classes=request.classes) as index,
         ):
             explanation = explain(index, request)
-        return shown(call, show_explanation(explanation))
+            names_trees = call.query.get("removed_roots") == "true"
+            body = show_explanation(
+                explanation, uuid_of=(lambda row: index.fact(row).uuid) if names_trees else None
+            )
+        return shown(call, body)

@@ -54,6 +54,9 @@ SEARCH = by_version(
     }
 )
 
+# The same question as SEARCH asks where it exists, and how much is to be told.
+EXPLAIN = _grouped(_GROUP_1_31, WORDS, {**_SUBTREE, "removed_roots": {"enum": ["true", "false"]}})
+
 _SHARES_LIST = {
     "type": "array",
     "items": shapes.body(
@@ -109,7 +112,9 @@ EXPLAINED = shapes.body(
                     "alone": shapes.body({"providers": _MAYBE_COUNT, "trees": _COUNT}),
                     "in_order": shapes.body({"providers": _MAYBE_COUNT, "trees": _COUNT}),
                     "trees_left": _COUNT,
-                }
+                    "removed_roots": {"type": "array", "items": shapes.UUID},
+                },
+                optional=("removed_roots",),
             ),
         },
         "candidate_trees": _COUNT,

@@ -130,6 +130,26 @@ def test_explanation_tells_what_is_in_the_way(client: Client, hosts: list[str]) 
     assert (fine["candidate_trees"], fine["changes"]) == (3, [])
 
 
+def test_explanation_names_the_trees_that_each_constraint_removes(
+    client: Client, hosts: list[str]
+) -> None:
+    path = "/allocation_candidates/explain?resources=MEMORY_MB:5&resources1=VCPU:6"
+    without = client.get(path)
+    found = client.get(f"{path}&removed_roots=true")
+    removed = [constraint.pop("removed_roots") for constraint in found["constraints"]]
+    assert found == without == client.get(f"{path}&removed_roots=false")
+    assert [len(roots) for roots in removed] == [
+        constraint["in_order"]["trees"] for constraint in found["constraints"]
+    ]
+    every = [root for roots in removed for root in roots]
+    assert len(every) == len(set(every)) == found["trees"]
+    assert client("GET", f"{path}&removed_roots=perhaps").status_int == 400
+    assert (
+        client("GET", "/allocation_candidates?resources=VCPU:1&removed_roots=true").status_int
+        == 400
+    )
+
+
 def test_explanation_is_guarded_and_versioned_like_candidates(client: Client) -> None:
     path = "/allocation_candidates/explain?resources=VCPU:1"
     assert client("GET", path, version="1.38").status_int == 404

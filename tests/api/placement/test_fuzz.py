@@ -58,6 +58,8 @@ def known_to(client: Client) -> Known:
         "group_policy": ("none", "isolate"),
         "root_required": ("COMPUTE_NODE", "!CUSTOM_T"),
         "same_subtree": ("1,2", "_A"),
+        "removed_roots": ("true", "false"),
+        "unknown_names": ("explained", "refused"),
         "project_id": ("project", "other"),
         "user_id": ("user", "other"),
         "consumer_type": ("INSTANCE", "all", "unknown"),

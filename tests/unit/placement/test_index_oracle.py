@@ -231,6 +231,8 @@ def test_index_finds_what_the_plain_search_finds(
         explained = explain(index, request)
         assert bool(explained.candidate_trees) == bool(expected)
         assert explained.effects[-1].trees_left == explained.candidate_trees
+        removed = [row for effect in explained.effects for row in effect.removed]
+        assert len(removed) == len(set(removed)) == explained.trees - explained.candidate_trees
         if request.limit is None:
             assert set(found) == expected
         else:
