@@ -40,6 +40,12 @@ class CandidateRequest:
     tells_mappings: bool = True
 
     @property
+    def forbidden(self) -> frozenset[str]:
+        """The traits that must not be there."""
+        asked = [self.root_required, *(group.required for group in self.groups)]
+        return frozenset(name for one in asked for name in one.none_of)
+
+    @property
     def classes(self) -> frozenset[str]:
         """Every resource class that is asked for."""
         return frozenset(name for group in self.groups for name in group.resources)

@@ -53,12 +53,19 @@ class CandidateOperations:
         """Tell what each part of a request for candidates removes, and the smallest changes that would yield one.
 
         With ``removed_roots=true`` it also names the trees that each part removes, in order and each of them once.
+        With ``unknown_names=explained`` a class or trait that was never made is one that no provider has, instead of
+        a fault of the request; only those that are forbidden have to be known as ever.
+
         No part of the Placement API that other implementations serve.
         """
         request = parse_request(call)
+        is_lenient = call.query.get("unknown_names") == "explained"
         with (
             told_of_query(),
-            self._index.fresh(traits=request.traits, classes=request.classes) as index,
+            self._index.fresh(
+                traits=request.forbidden if is_lenient else request.traits,
+                classes=() if is_lenient else request.classes,
+            ) as index,
         ):
             explanation = explain(index, request)
             names_trees = call.query.get("removed_roots") == "true"

@@ -55,7 +55,15 @@ SEARCH = by_version(
 )
 
 # The same question as SEARCH asks where it exists, and how much is to be told.
-EXPLAIN = _grouped(_GROUP_1_31, WORDS, {**_SUBTREE, "removed_roots": {"enum": ["true", "false"]}})
+EXPLAIN = _grouped(
+    _GROUP_1_31,
+    WORDS,
+    {
+        **_SUBTREE,
+        "removed_roots": {"enum": ["true", "false"]},
+        "unknown_names": {"enum": ["refused", "explained"]},
+    },
+)
 
 _SHARES_LIST = {
     "type": "array",

@@ -150,6 +150,20 @@ def test_explanation_names_the_trees_that_each_constraint_removes(
     )
 
 
+def test_explanation_tells_of_names_that_nobody_has(client: Client, hosts: list[str]) -> None:
+    path = "/allocation_candidates/explain?resources=VCPU:1"
+    for more in (",CUSTOM_NEVER:1", "&required=CUSTOM_NEVER", "&required=!CUSTOM_NEVER"):
+        assert client("GET", f"{path}{more}&unknown_names=refused").status_int == 400
+    trait = client.get(f"{path}&required=CUSTOM_NEVER&unknown_names=explained")
+    assert trait["constraints"][-2]["key"] == "required"
+    assert trait["constraints"][-2]["alone"]["trees"] == trait["trees"]
+    assert ("CUSTOM_NEVER", None) in [(each["value"], each["to"]) for each in trait["changes"]]
+    named = client.get(f"{path},CUSTOM_NEVER:1&unknown_names=explained")
+    assert [each["value"] for each in named["changes"]] == ["CUSTOM_NEVER:1"]
+    # What must not be there has to exist, as nothing could tell a slip of the pen otherwise.
+    assert client("GET", f"{path}&required=!CUSTOM_NEVER&unknown_names=explained").status_int == 400
+
+
 def test_explanation_is_guarded_and_versioned_like_candidates(client: Client) -> None:
     path = "/allocation_candidates/explain?resources=VCPU:1"
     assert client("GET", path, version="1.38").status_int == 404
