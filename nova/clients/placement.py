@@ -15,6 +15,7 @@ from oslo_config import cfg
 from groundwork.errors import Conflict, Invalid, Unavailable
 from nova.clients.candidates import CandidateQuery, Candidates, RequestGroup, parse_candidates
 from nova.clients.deadline import Deadline
+from nova.clients.explanations import Explanation, parse_explanation
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom, problem_of
 from nova.clients.providers import (
     Allocation,
@@ -84,6 +85,18 @@ class Placement:
         answer = self._read("/allocation_candidates", query.parameters())
         try:
             return parse_candidates(answer.content)
+        except msgspec.MsgspecError as exc:
+            raise Unavailable("Placement's answer cannot be read.", internal=str(exc)) from exc
+
+    def explain(self, query: CandidateQuery) -> Explanation | None:
+        """What each demand of the question removes; None from a Placement that cannot tell."""
+        asked = [pair for pair in query.parameters() if pair[0] != "limit"]
+        asked += [("removed_roots", "true"), ("unknown_names", "explained")]
+        answer = self._call("GET", "/allocation_candidates/explain", query=asked)
+        if answer.status_code == 404:
+            return None
+        try:
+            return parse_explanation(self._checked(answer).content)
         except msgspec.MsgspecError as exc:
             raise Unavailable("Placement's answer cannot be read.", internal=str(exc)) from exc
 

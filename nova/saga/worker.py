@@ -174,12 +174,15 @@ class Worker:
 
 
 def failure_of(exc: BaseException) -> Failure:
-    """What the journal keeps of an exception: the user's sentence and the operator's traceback."""
+    """What the journal keeps of an exception: the user's sentence, and for operators its facts and traceback."""
     told = isinstance(exc, Problem)
+    facts_for_operators = (
+        [f"{exc.internal}\n\n"] if isinstance(exc, Problem) and exc.internal else []
+    )
     return Failure(
         kind=type(exc).__name__,
         text=str(exc) if told else f"Unexpected failure: {type(exc).__name__}",
-        details="".join(traceback.format_exception(exc)),
+        details="".join([*facts_for_operators, *traceback.format_exception(exc)]),
         is_transient=isinstance(exc, Unavailable) or is_curable(exc),
         facts=dict(exc.facts) if isinstance(exc, Problem) else {},
     )

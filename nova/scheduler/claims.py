@@ -9,6 +9,7 @@ from typing import Protocol
 
 from groundwork.errors import Problem
 from nova.clients.candidates import AllocationRequest, CandidateQuery, Candidates
+from nova.clients.explanations import Explanation
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.clients.providers import Allocation
 
@@ -23,6 +24,8 @@ class Placement(Protocol):
     """What the scheduler needs of Placement; :class:`nova.clients.placement.Placement` has it."""
 
     def candidates(self, query: CandidateQuery) -> Candidates: ...
+
+    def explain(self, query: CandidateQuery) -> Explanation | None: ...
 
     def claim(
         self,

@@ -19,6 +19,11 @@ from nova.scheduler.filters import Filter, Reason
 from nova.scheduler.host_view import Ask, HostView
 from nova.scheduler.weights import Weigher
 
+_REQUESTED = "requested host"
+_IGNORED = "ignored hosts"
+#: The constraints that are no filters but the request's own choice of hosts.
+OF_REQUEST = frozenset({_REQUESTED, _IGNORED})
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -42,7 +47,8 @@ class Rules:
 class Standings:
     """The candidates that passed, by weight; kept up to date while one request's servers are placed.
 
-    ``removed`` counts the hosts that each constraint removed, in the order in which constraints are asked.
+    ``removed`` counts the hosts that each constraint removed, in the order in which constraints are asked;
+    ``rejected`` names the constraint for each node that was removed.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Standings:
             spec.requested_host or spec.requested_node or spec.ignored_hosts
         )
         self.removed = _counts(self._filters)
+        self.rejected: dict[str, str] = {}
         self.candidates = [c for c in candidates if self._passes(c)]
         self._positions = {id(c): position for position, c in enumerate(self.candidates)}
         # Only then may a multiplier differ from host to host.
@@ -67,6 +74,7 @@ class Standings:
         self._multipliers = self._table(self._multipliers_of)
         self._is_in = np.ones(len(self.candidates), dtype=bool)
         self._order: list[int] | None = None
+        self._weights = np.zeros(len(self.candidates))
         self._best_are_equal = 0
 
     def ranked(self) -> tuple[Candidate, ...]:
@@ -84,6 +92,10 @@ class Standings:
             self._leave(candidate)
             order = self._ranking()
         return None
+
+    def weight_of(self, candidate: Candidate) -> float:
+        """What the candidate weighed among those that were left when it was ranked last."""
+        return float(self._weights[self._positions[id(candidate)]])
 
     def placed(self, candidate: Candidate, way: AllocationRequest) -> None:
         """A server was placed in this way: weigh, and look at the filters, anew."""
@@ -109,6 +121,7 @@ class Standings:
         if reason is None:
             return True
         self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
+        self.rejected[candidate.host.node_uuid] = reason.constraint
         return False
 
     def _leave(self, candidate: Candidate) -> None:
@@ -145,6 +158,7 @@ class Standings:
         if self._order is None:
             inside = np.flatnonzero(self._is_in)
             weights = _weights(self._raw[:, inside], self._multipliers[:, inside])
+            self._weights[inside] = weights
             order = np.argsort(-weights, kind="stable")
             self._best_are_equal = int(np.count_nonzero(weights == weights[order[:1]]))
             self._order = [int(index) for index in inside[order]]
@@ -182,9 +196,9 @@ def _outside_of_request(host: HostView, ask: Ask) -> Reason | None:
         (spec.requested_node, host.node),
     ):
         if wanted and wanted != found:
-            return Reason("requested host", f"{wanted} was asked for")
+            return Reason(_REQUESTED, f"{wanted} was asked for")
     if host.host in spec.ignored_hosts:
-        return Reason("ignored hosts", "not to be tried again")
+        return Reason(_IGNORED, "not to be tried again")
     return None
 
 

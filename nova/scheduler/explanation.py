@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import CandidateQuery
+from nova.domain.outlook import Constraint
 from nova.errors import NoValidHost
 from nova.scheduler.claims import Placement
 from nova.scheduler.demand import total_resources
+from nova.scheduler.funnel import table
 
 # Faults and action messages are cut at 255 characters.
 _LONGEST = 255
@@ -24,17 +26,33 @@ class Refusal:
     remark: str = ""
 
 
-def explain(refusal: Refusal, *, placed: int, servers: int) -> NoValidHost:
-    """The problem that a refusal means for a request of which ``placed`` servers had found a place."""
+def explain(
+    refusal: Refusal, *, placed: int, servers: int, story: Sequence[Constraint] = ()
+) -> NoValidHost:
+    """The problem that a refusal means for a request of which ``placed`` servers had found a place.
+
+    ``story`` is for operators: every constraint in order with its hosts by cell.
+    """
     remark = refusal.remark
     if placed:
         remark = f"There is room for {placed} of {servers} servers. {remark}".rstrip()
-    return no_valid_host(refusal.hosts, refusal.removed, remark=remark)
+    return no_valid_host(refusal.hosts, refusal.removed, remark=remark, story=story)
 
 
-def no_valid_host(hosts: int, removed: Mapping[str, int], *, remark: str = "") -> NoValidHost:
+def no_valid_host(
+    hosts: int,
+    removed: Mapping[str, int],
+    *,
+    remark: str = "",
+    story: Sequence[Constraint] = (),
+) -> NoValidHost:
     """The problem with its numbers; ``removed`` in the order in which constraints were asked."""
-    return NoValidHost(_sentence(hosts, removed, remark), hosts=hosts, removed=dict(removed))
+    return NoValidHost(
+        _sentence(hosts, removed, remark),
+        internal=table(story) or None,
+        hosts=hosts,
+        removed=dict(removed),
+    )
 
 
 def ask_each_constraint(

@@ -138,6 +138,14 @@ class HostTable:
             found = self._known(uuids, known, enabled).hosts.values()
             return tuple(sorted(found, key=lambda view: (view.host, view.node)))
 
+    def cells_of(self, node_uuids: Collection[str]) -> Mapping[str, str]:
+        """The names of the cells that these nodes are in, whatever their state; those in none are left out."""
+        self.find(node_uuids)
+        with self._lock:
+            names = {cell.id: cell.name or cell.uuid for cell in self._registry.real()}
+            owners = ((uuid, self._cell_of_node.get(uuid)) for uuid in node_uuids)
+            return {uuid: names[owner] for uuid, owner in owners if owner in names}
+
     def count(self) -> int:
         """How many hosts there are in enabled cells, whatever their state."""
         with self._lock:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from groundwork.errors import Invalid
 from nova.clients.candidates import AllocationRequest, Candidates
 from nova.clients.providers import Allocation
+from nova.domain.outlook import Constraint
 from nova.scheduler.candidates import Candidate, Ledger, group_by_host, nodes_among
 from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.claims import Placement
@@ -17,6 +18,7 @@ from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
 from nova.scheduler.host_view import Ask, HostView
 from nova.scheduler.hosts import HostTable
+from nova.scheduler.story import tell_story
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,12 @@ class Look:
         rules: Rules,
         placement: Placement,
         ask: Ask,
-        limit: int,
+        limit: int | None,
         seed: int,
     ) -> None:
-        """``limit`` is how many candidates are asked for at first; when none of them passes, all are looked at."""
+        """``limit`` is how many candidates are asked for at first; when none of them passes, all are looked at.
+        None: all at once.
+        """
         self._hosts = hosts
         self._rules = rules
         self._placement = placement
@@ -46,6 +50,9 @@ class Look:
         self._placed_on: Counter[str] = Counter()
         #: How many hosts the last look saw.
         self.hosts = 0
+        self._nodes: set[str] = set()
+        self._missing: Mapping[str, str] = {}
+        self._standings: Standings | None = None
 
     def placed(self, host: HostView) -> None:
         """A server of this request was placed there: the next look must count it, the host table cannot know it."""
@@ -57,6 +64,7 @@ class Look:
         A few seconds old rows may refuse a host that has just come, and the limit may hide the only fitting one; so
         nobody is refused before everything was read after the request had come.
         """
+        self._nodes, self._missing, self._standings = set(), {}, None
         in_tree = self._named_node()
         answer = self._candidates(self._limit, in_tree)
         if answer.requests:
@@ -65,11 +73,34 @@ class Look:
                 return found
         # Asking in the named node's tree keeps shared storage out, which the node may need.
         is_too_narrow = in_tree is not None and not answer.requests
-        if is_too_narrow or len(answer.requests) >= self._limit:
+        is_cut = self._limit is not None and len(answer.requests) >= self._limit
+        if is_too_narrow or is_cut:
             answer = self._candidates(None, None)
         if answer.requests:
             return self._stand(answer, not_before=self._started_at)
         return self._refusal_of_placement()
+
+    def story(self) -> tuple[Constraint, ...]:
+        """What the last look met, constraint by constraint, and in which cells.
+
+        Placement is asked once more, for hosts that it did not offer.
+
+        :raises Unavailable: it does not answer.
+        """
+        standings = self._standings
+        try:
+            explanation = self._placement.explain(candidate_query(self._ask.spec))
+        except Invalid as refused:
+            log.info("Placement explains nothing: %s %s", refused, refused.internal)
+            explanation = None
+        return tell_story(
+            self._hosts,
+            explanation,
+            candidates=self._nodes,
+            missing=self._missing,
+            rejected=standings.rejected if standings else {},
+            asked=standings.removed if standings else (),
+        )
 
     def at_held(self, held: Allocation) -> tuple[Candidate, AllocationRequest] | None:
         """The place that an allocation is, if it is what the request wants and the host passes."""
@@ -109,6 +140,7 @@ class Look:
         known = self._hosts.find(nodes, not_before=not_before)
         candidates = group_by_host(answer, self._with_placed(known.hosts))
         standings = Standings(self._ask, candidates, self._rules, seed=self._seed)
+        self._nodes, self._missing, self._standings = nodes, known.missing, standings
         removed = {**Counter(known.missing.values()), **standings.removed}
         log.debug(
             "%d candidates on %d hosts, %d pass; removed: %s",

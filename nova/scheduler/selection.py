@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from groundwork import columns
-from groundwork.errors import Invalid
+from groundwork.errors import Invalid, Problem
 from nova.clients.candidates import AllocationRequest
+from nova.domain.outlook import Constraint
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection, ServerSelection
 from nova.scheduler.candidates import Candidate
@@ -19,6 +21,8 @@ from nova.scheduler.host_view import Ask
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.look import Look
 from nova.scheduler.messages import Selections
+
+log = logging.getLogger(__name__)
 
 # Questions to Placement in a row that end without a claim because others were faster each time. More: a request that
 # loses and loses holds a thread; fewer: it fails in a rush although a little room is left.
@@ -89,7 +93,9 @@ class _Run:
                 waiting = self._without_those_that_hold(waiting)
                 if not waiting:
                     return
-                raise explain(found, placed=len(self._places), servers=len(servers))
+                raise explain(
+                    found, placed=len(self._places), servers=len(servers), story=self._story()
+                )
             self._standings = found
             before = len(waiting)
             self._claim(found, waiting)
@@ -118,6 +124,14 @@ class _Run:
                 for chosen in (self._places[server],)
             )
         )
+
+    def _story(self) -> tuple[Constraint, ...]:
+        """Whoever asked gets the refusal in any case, with numbers by cell if Placement still answers."""
+        try:
+            return self._look.story()
+        except Problem as problem:
+            log.warning("Hosts cannot be counted by cell: %s %s", problem, problem.internal)
+            return ()
 
     def _claim(self, standings: Standings, waiting: list[str]) -> None:
         """Claim for one server after the other, until all have a place or no candidate is left."""

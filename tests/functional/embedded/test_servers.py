@@ -199,7 +199,13 @@ def test_impossible_flavor_is_buried_in_cell0_with_counted_reasons(cloud: Cloud)
     assert shown["OS-EXT-SRV-ATTR:host"] is None
     assert shown["OS-EXT-STS:vm_state"] == "error"
     assert cloud.allocations() == {}
-    # The details are for administrators.
+    # The details are for administrators: every constraint in order, with the hosts of each cell.
+    disabled, *rest = fault["details"].splitlines()[1:]
+    assert fault["details"].startswith("Hosts at first: 4 (cell1 2, cell2 2)\n")
+    assert disabled == (
+        "placement: not COMPUTE_STATUS_DISABLED removed 0, left 4 (cell1 2, cell2 2)"
+    )
+    assert "placement: VCPU (1000 asked) removed 4 (cell1 2, cell2 2), left 0" in rest
     own = cloud.show(uuid, token=USER)["fault"]
     assert own["message"] == fault["message"]
     assert "details" not in own

@@ -16,6 +16,7 @@ from nova.clients.candidates import (
     ProviderSummary,
     Room,
 )
+from nova.clients.explanations import Demand, Explanation, Relaxation
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.clients.providers import Allocation
 from nova.domain.flavor import Flavor
@@ -157,6 +158,25 @@ class FakePlacement:
             if p.fits(resources or {}) and p.traits.issuperset(required)
         )
 
+    def explain(self, query: CandidateQuery) -> Explanation | None:
+        """As the real one tells it of flat providers: traits of roots, then of each group, then amounts."""
+        self.queries.append(query)
+        left, demands = dict(self.providers), []
+        for key, value, is_met in _demands(query):
+            removed = tuple(u for u, p in left.items() if not is_met(p))
+            left = {u: p for u, p in left.items() if is_met(p)}
+            demands.append(Demand(key, value, removed))
+        asked = _demands(query)
+        helping = [
+            Relaxation(key, value, None)
+            for at, (key, value, _) in enumerate(asked)
+            if any(
+                all(is_met(p) for n, (_, _, is_met) in enumerate(asked) if n != at)
+                for p in self.providers.values()
+            )
+        ]
+        return Explanation(tuple(demands), () if left else tuple(helping))
+
     def _check_names(self, amounts: Mapping[str, int]) -> None:
         for name in amounts:
             if not any(name in p.total for p in self.providers.values()):
@@ -183,6 +203,29 @@ class FakePlacement:
             used = self.providers[node].used
             for name, amount in amounts.items():
                 used[name] = used.get(name, 0) + sign * amount
+
+
+def _demands(query: CandidateQuery) -> list[tuple[str, str, Callable[[Provider], bool]]]:
+    """Each demand as the query puts it, with what meets it."""
+
+    def has(trait: str) -> Callable[[Provider], bool]:
+        return lambda provider: trait in provider.traits
+
+    def lacks(trait: str) -> Callable[[Provider], bool]:
+        return lambda provider: trait not in provider.traits
+
+    def fits(name: str, amount: int) -> Callable[[Provider], bool]:
+        return lambda provider: provider.fits({name: amount})
+
+    found = [("root_required", f"!{t}", lacks(t)) for t in query.root_forbidden]
+    found += [("root_required", t, has(t)) for t in query.root_required]
+    for group in query.groups:
+        found += [(f"required{group.suffix}", f"!{t}", lacks(t)) for t in group.forbidden]
+        found += [(f"required{group.suffix}", t, has(t)) for t in group.required]
+        found += [
+            (f"resources{group.suffix}", f"{n}:{a}", fits(n, a)) for n, a in group.resources.items()
+        ]
+    return found
 
 
 class RejectingPlacement(FakePlacement):
@@ -218,6 +261,10 @@ class FakeHosts:
             v for v in self.hosts.values() if host in (None, v.host) and node in (None, v.node)
         )
         return tuple(sorted(found, key=lambda v: (v.host, v.node)))
+
+    def cells_of(self, node_uuids: Iterable[str]) -> dict[str, str]:
+        names = {CELL1: "cell1", CELL2: "cell2"}
+        return {u: names[self.hosts[u].cell_uuid] for u in node_uuids if u in self.hosts}
 
     def count(self) -> int:
         return len(self.hosts)

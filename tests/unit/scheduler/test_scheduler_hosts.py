@@ -336,6 +336,13 @@ def test_a_deleted_node_is_forgotten_at_the_next_full_reading(world):
     assert world.find("a").missing == {uuid_of("a"): UNKNOWN}
 
 
+def test_cells_are_named_for_the_nodes_in_them_whatever_their_state(world):
+    nodes = [uuid_of(name) for name in ("a", "b", "pool")]
+    assert world.table.cells_of(nodes) == {uuid_of("a"): "cell1", uuid_of("b"): "cell2"}
+    world.disable_cell("cell2")
+    assert world.table.cells_of(nodes) == {uuid_of("a"): "cell1", uuid_of("b"): "cell2"}
+
+
 def test_nodes_of_a_host_and_nodes_of_a_name(world):
     world.start_compute("cell2", "ironic", "n2", "n1")
     assert [v.node for v in world.table.nodes_of("ironic", None)] == ["n1", "n2"]

@@ -13,6 +13,7 @@ import pytest
 
 from groundwork import migrations
 from groundwork.database import Database
+from groundwork.errors import Unavailable
 from nova.clients.placement import Placement
 from nova.clients.providers import Inventory
 from nova.errors import NoValidHost
@@ -23,6 +24,8 @@ from placement.cmd.beginning import prepare_database
 from placement.db.migrations import FOLDER
 from tests.unit.clients.services import make_service
 from tests.unit.scheduler.harness import (
+    CELL1,
+    CELL2,
     NOW,
     SMALL,
     FakeHosts,
@@ -90,9 +93,9 @@ def add_host(placement: Placement, name: str, slots: int) -> None:
     )
 
 
-def select(placement: Placement, *servers: str, spec=None, hosts: str = "abc", **options):
+def select(placement: Placement, *servers: str, spec=None, hosts="abc", **options):
     selector = Selector(
-        hosts=FakeHosts(make_host(name) for name in hosts),  # type: ignore[arg-type]
+        hosts=FakeHosts(make_host(h) if isinstance(h, str) else h for h in hosts),  # type: ignore[arg-type]
         rules=standard_rules(),
         now=lambda: NOW,
     )
@@ -189,6 +192,68 @@ def test_an_unknown_class_is_a_refusal(placement):
     with pytest.raises(NoValidHost) as caught:
         select(placement, *server_uuids(1), spec=spec, hosts="a")
     assert caught.value.facts["removed"]["CUSTOM_GOLD (1 asked)"] == 1
+
+
+def test_a_refusal_tells_operators_of_every_constraint_in_order_and_by_cell(placement):
+    for name, slots in (("a", 1), ("b", 2), ("c", 3), ("d", 3)):
+        add_host(placement, name, slots)
+    placement.change_traits(uuid_of("d"), lambda traits: traits | {"COMPUTE_STATUS_DISABLED"})
+    hosts = [make_host(n, cell_uuid=CELL2 if n in "cd" else CELL1) for n in "abcd"]
+    spec = make_spec(
+        replace(SMALL, extra_specs={"resources:VCPU": "2"}), availability_zone="nowhere"
+    )
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, *server_uuids(1), spec=spec, hosts=hosts)
+    assert caught.value.text == (
+        "No valid host was found. Of 2 hosts: AvailabilityZoneFilter removed 2; ComputeFilter removed 0."
+    )
+    assert caught.value.internal == (
+        "Hosts at first: 4 (cell1 2, cell2 2)\n"
+        "placement: not COMPUTE_STATUS_DISABLED removed 1 (cell2 1), left 3 (cell1 2, cell2 1)\n"
+        "placement: DISK_GB (1 asked) removed 0, left 3 (cell1 2, cell2 1)\n"
+        "placement: MEMORY_MB (512 asked) removed 0, left 3 (cell1 2, cell2 1)\n"
+        "placement: VCPU (2 asked) removed 1 (cell1 1), left 2 (cell1 1, cell2 1)\n"
+        "placement: all groups together removed 0, left 2 (cell1 1, cell2 1)\n"
+        "filter: ComputeFilter removed 0, left 2 (cell1 1, cell2 1)\n"
+        "filter: AvailabilityZoneFilter removed 2 (cell1 1, cell2 1), left 0"
+    )
+
+
+def test_a_name_that_nobody_has_removes_every_host(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    specs = {"trait:CUSTOM_NEVER": "required"}
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, *server_uuids(1), spec=make_spec(replace(SMALL, extra_specs=specs)))
+    assert "placement: CUSTOM_NEVER removed 3 (cell1 3), left 0\n" in caught.value.internal
+
+
+def test_a_refusal_does_without_an_explanation_that_placement_cannot_give(placement):
+    add_host(placement, "a", 1)
+    silent = Unexplaining(placement)
+    for problem in (None, Unavailable("Placement cannot be reached.")):
+        silent.problem = problem
+        with pytest.raises(NoValidHost) as caught:
+            select(silent, *server_uuids(1), spec=make_spec(availability_zone="nowhere"))
+        assert "AvailabilityZoneFilter removed 1" in caught.value.text
+        told = caught.value.internal or ""
+        assert ("AvailabilityZoneFilter removed 1 (cell1 1), left 0" in told) == (problem is None)
+
+
+class Unexplaining:
+    """Another Placement than ours, which explains nothing, or one that goes away at the wrong moment."""
+
+    problem = None
+
+    def __init__(self, placement):
+        self._placement = placement
+
+    def __getattr__(self, name):
+        return getattr(self._placement, name)
+
+    def explain(self, _query):
+        if self.problem:
+            raise self.problem
 
 
 def test_a_forced_host_is_found_by_its_tree(placement):
