@@ -41,13 +41,16 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``candidate_trees`` have at least one candidate. ``changes`` is empty when there are any."""
+    """``candidate_trees`` have at least one candidate, ``candidates`` are the rows of their roots. ``changes`` is empty
+    when there are any.
+    """
 
     providers: int
     trees: int
     effects: tuple[Effect, ...]
     candidate_trees: int
     changes: tuple[Change, ...]
+    candidates: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
 
 def explain(index: Index, request: CandidateRequest) -> Explanation:
@@ -59,9 +62,14 @@ def explain(index: Index, request: CandidateRequest) -> Explanation:
     for group in request.groups:
         trail.add_group(group)
     effects = [*trail.effects, *_rules_on_all(index, request, trail)]
-    found = effects[-1].trees_left if effects else trail.trees
+    found = effects[-1].trees_left
     changes = () if found else tuple(smallest_changes(index, request))
-    return Explanation(int(index.placed.sum()), trail.trees, tuple(effects), found, changes)
+    left = trail.roots.copy()
+    for effect in effects:
+        left[list(effect.removed)] = False
+    return Explanation(
+        int(index.placed.sum()), trail.trees, tuple(effects), found, changes, _rows(left)
+    )
 
 
 class _Trail:
@@ -69,9 +77,9 @@ class _Trail:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._roots: Mask = index.root_rows == np.arange(index.size)
-        self.trees = int(self._roots.sum())
-        self.left = self._roots.copy()
+        self.roots: Mask = index.root_rows == np.arange(index.size)
+        self.trees = int(self.roots.sum())
+        self.left = self.roots.copy()
         self.effects: list[Effect] = []
 
     def add_root(self, constraint: Constraint) -> None:
@@ -125,7 +133,7 @@ class _Trail:
                 constraint.key,
                 constraint.value,
                 providers_alone,
-                int((self._roots & ~alone).sum()),
+                int((self.roots & ~alone).sum()),
                 providers,
                 len(removed),
                 int(self.left.sum()),

@@ -12,14 +12,19 @@ from placement.candidates.relaxing import Change
 def show_explanation(
     explanation: Explanation, *, uuid_of: Callable[[int], str] | None = None
 ) -> dict[str, Any]:
-    """The whole answer; with ``uuid_of`` the trees that each constraint removes are named by their roots."""
-    return {
+    """The whole answer; with ``uuid_of`` the trees that each constraint removes and those that are
+    left are named by their roots.
+    """
+    shown = {
         "providers": explanation.providers,
         "trees": explanation.trees,
         "constraints": [_show_effect(effect, uuid_of) for effect in explanation.effects],
         "candidate_trees": explanation.candidate_trees,
         "changes": [_show_change(change) for change in explanation.changes],
     }
+    if uuid_of is not None:
+        shown["candidate_roots"] = [uuid_of(row) for row in explanation.candidates]
+    return shown
 
 
 def _show_effect(effect: Effect, uuid_of: Callable[[int], str] | None) -> dict[str, Any]:

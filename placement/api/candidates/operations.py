@@ -52,7 +52,8 @@ class CandidateOperations:
     def explain(self, call: Call) -> Answer:
         """Tell what each part of a request for candidates removes, and the smallest changes that would yield one.
 
-        With ``removed_roots=true`` it also names the trees that each part removes, in order and each of them once.
+        With ``removed_roots=true`` it also names the trees that each part removes, in order and each of them once, and
+        those that are left.
         With ``unknown_names=explained`` a class or trait that was never made is one that no provider has, instead of
         a fault of the request; only those that are forbidden have to be known as ever.
 

@@ -137,5 +137,7 @@ EXPLAINED = shapes.body(
                 }
             ),
         },
-    }
+        "candidate_roots": {"type": "array", "items": shapes.UUID},
+    },
+    optional=("candidate_roots",),
 )

@@ -137,12 +137,15 @@ def test_explanation_names_the_trees_that_each_constraint_removes(
     without = client.get(path)
     found = client.get(f"{path}&removed_roots=true")
     removed = [constraint.pop("removed_roots") for constraint in found["constraints"]]
+    assert found.pop("candidate_roots") == []
     assert found == without == client.get(f"{path}&removed_roots=false")
     assert [len(roots) for roots in removed] == [
         constraint["in_order"]["trees"] for constraint in found["constraints"]
     ]
     every = [root for roots in removed for root in roots]
     assert len(every) == len(set(every)) == found["trees"]
+    fine = client.get(f"{path}&removed_roots=true".replace("VCPU:6", "VCPU:4"))
+    assert len(fine["candidate_roots"]) == fine["candidate_trees"] == 3
     assert client("GET", f"{path}&removed_roots=perhaps").status_int == 400
     assert (
         client("GET", "/allocation_candidates?resources=VCPU:1&removed_roots=true").status_int

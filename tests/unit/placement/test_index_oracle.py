@@ -233,6 +233,8 @@ def test_index_finds_what_the_plain_search_finds(
         assert explained.effects[-1].trees_left == explained.candidate_trees
         removed = [row for effect in explained.effects for row in effect.removed]
         assert len(removed) == len(set(removed)) == explained.trees - explained.candidate_trees
+        assert len(explained.candidates) == explained.candidate_trees
+        assert not set(removed) & set(explained.candidates)
         if request.limit is None:
             assert set(found) == expected
         else:
