@@ -31,10 +31,14 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Demands in the order in which they are asked; relaxations, smallest first, when there is no candidate."""
+    """Demands in the order in which they are asked; relaxations, smallest first, when there is no candidate.
+
+    ``candidate_roots`` are the trees that meet everything.
+    """
 
     demands: tuple[Demand, ...]
     relaxations: tuple[Relaxation, ...]
+    candidate_roots: tuple[str, ...] = ()
 
 
 def parse_explanation(body: bytes) -> Explanation:
@@ -43,12 +47,17 @@ def parse_explanation(body: bytes) -> Explanation:
     :raises msgspec.MsgspecError: the body is not of that shape.
     """
     wire = _DECODER.decode(body)
-    return Explanation(demands=tuple(wire.constraints), relaxations=tuple(wire.changes))
+    return Explanation(
+        demands=tuple(wire.constraints),
+        relaxations=tuple(wire.changes),
+        candidate_roots=tuple(wire.candidate_roots),
+    )
 
 
 class _Answer(msgspec.Struct):
     constraints: list[Demand]
     changes: list[Relaxation]
+    candidate_roots: list[str]
 
 
 _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Answer)

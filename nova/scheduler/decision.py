@@ -19,10 +19,11 @@ from nova.scheduler.filters import Filter, Reason
 from nova.scheduler.host_view import Ask, HostView
 from nova.scheduler.weights import Weigher
 
-_REQUESTED = "requested host"
+#: The constraint that the request names another host.
+REQUESTED = "requested host"
 _IGNORED = "ignored hosts"
 #: The constraints that are no filters but the request's own choice of hosts.
-OF_REQUEST = frozenset({_REQUESTED, _IGNORED})
+OF_REQUEST = frozenset({REQUESTED, _IGNORED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def _outside_of_request(host: HostView, ask: Ask) -> Reason | None:
         (spec.requested_node, host.node),
     ):
         if wanted and wanted != found:
-            return Reason(_REQUESTED, f"{wanted} was asked for")
+            return Reason(REQUESTED, f"{wanted} was asked for")
     if host.host in spec.ignored_hosts:
         return Reason(_IGNORED, "not to be tried again")
     return None

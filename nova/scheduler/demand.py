@@ -79,6 +79,11 @@ def total_resources(query: CandidateQuery) -> Mapping[str, int]:
     return totals
 
 
+def is_for_placement(key: str) -> bool:
+    """Whether an extra spec or image property of this name is part of the question to Placement."""
+    return _KEY.match(key) is not None or key == "group_policy"
+
+
 def _read(groups: dict[str, _Group], key: str, value: str) -> None:
     match = _KEY.match(key)
     if match is None:

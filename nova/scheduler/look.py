@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import AllocationRequest, Candidates
+from nova.clients.explanations import Explanation
 from nova.clients.providers import Allocation
-from nova.domain.outlook import Constraint
+from nova.domain.outlook import Constraint, Where
 from nova.scheduler.candidates import Candidate, Ledger, group_by_host, nodes_among
 from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.claims import Placement
-from nova.scheduler.decision import Rules, Standings, with_more_servers
+from nova.scheduler.decision import REQUESTED, Rules, Standings, with_more_servers
 from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
 from nova.scheduler.host_view import Ask, HostView
@@ -22,6 +23,7 @@ from nova.scheduler.story import tell_story
 
 log = logging.getLogger(__name__)
 
+_BEYOND_LIMIT = (Where.PLACEMENT, "max_placement_results")
 _NOTHING = Candidates((), {})
 
 
@@ -53,6 +55,8 @@ class Look:
         self._nodes: set[str] = set()
         self._missing: Mapping[str, str] = {}
         self._standings: Standings | None = None
+        #: What Placement told of the request when the story was asked for.
+        self.explanation: Explanation | None = None
 
     def placed(self, host: HostView) -> None:
         """A server of this request was placed there: the next look must count it, the host table cannot know it."""
@@ -89,17 +93,19 @@ class Look:
         """
         standings = self._standings
         try:
-            explanation = self._placement.explain(candidate_query(self._ask.spec))
+            self.explanation = self._placement.explain(candidate_query(self._ask.spec))
         except Invalid as refused:
             log.info("Placement explains nothing: %s %s", refused, refused.internal)
-            explanation = None
+            self.explanation = None
+        names_host = bool(self._remark())
         return tell_story(
             self._hosts,
-            explanation,
+            self.explanation,
             candidates=self._nodes,
             missing=self._missing,
             rejected=standings.rejected if standings else {},
             asked=standings.removed if standings else (),
+            not_looked_at=(Where.REQUEST, REQUESTED) if names_host else _BEYOND_LIMIT,
         )
 
     def at_held(self, held: Allocation) -> tuple[Candidate, AllocationRequest] | None:

@@ -23,6 +23,7 @@ def tell_story(
     missing: Mapping[str, str],
     rejected: Mapping[str, str],
     asked: Iterable[str],
+    not_looked_at: Step,
 ) -> tuple[Constraint, ...]:
     """The constraints of Placement, then those on the nodes that it offered.
 
@@ -31,6 +32,7 @@ def tell_story(
     :param explanation: None from a Placement that explains nothing; then only the nodes that it offered are counted.
     :param candidates: the nodes that Placement offered; ``missing`` and ``rejected`` tell what removed some of them.
     :param asked: the constraints that ``rejected`` may name, in the order in which they are asked.
+    :param not_looked_at: what keeps those away that Placement would have offered and did not get asked for.
     """
     offered = set(candidates)
     removed_by: dict[str, Step] = {}
@@ -40,6 +42,10 @@ def tell_story(
         steps[step] = None
         # What is offered by now has met everything, though it may not have a moment ago.
         removed_by |= dict.fromkeys(set(demand.removed_roots) - offered, step)
+    kept_away = set(explanation.candidate_roots) - offered if explanation else ()
+    if kept_away:
+        steps[not_looked_at] = None
+        removed_by |= dict.fromkeys(kept_away, not_looked_at)
     cells = dict(hosts.cells_of([*removed_by, *offered]))
     cells |= {node: NO_CELL for node in offered if node not in cells}
     removed_by |= {node: (Where.CELLS, why) for node, why in missing.items() if node in offered}

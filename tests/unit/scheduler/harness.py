@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -79,6 +79,9 @@ class Provider:
             self.used.get(name, 0) + amount <= self.total.get(name, 0)
             for name, amount in amounts.items()
         )
+
+
+_Demand = tuple[str, str, Callable[[Provider], bool]]
 
 
 class FakePlacement:
@@ -166,16 +169,20 @@ class FakePlacement:
             removed = tuple(u for u, p in left.items() if not is_met(p))
             left = {u: p for u, p in left.items() if is_met(p)}
             demands.append(Demand(key, value, removed))
-        asked = _demands(query)
-        helping = [
-            Relaxation(key, value, None)
-            for at, (key, value, _) in enumerate(asked)
-            if any(
-                all(is_met(p) for n, (_, _, is_met) in enumerate(asked) if n != at)
-                for p in self.providers.values()
-            )
-        ]
-        return Explanation(tuple(demands), () if left else tuple(helping))
+        relaxations = () if left else tuple(self._relaxations(_demands(query)))
+        return Explanation(tuple(demands), relaxations, tuple(left))
+
+    def _relaxations(self, asked: list[_Demand]) -> Iterator[Relaxation]:
+        for at, (key, value, _) in enumerate(asked):
+            others = [is_met for number, (_, _, is_met) in enumerate(asked) if number != at]
+            able = [p for p in self.providers.values() if all(is_met(p) for is_met in others)]
+            if able:
+                yield Relaxation(key, value, None)
+            name, _, amount = value.partition(":")
+            rooms = (p.total.get(name, 0) - p.used.get(name, 0) for p in able)
+            most = max((room for room in rooms if amount and room < int(amount)), default=0)
+            if most:
+                yield Relaxation(key, value, f"{name}:{most}")
 
     def _check_names(self, amounts: Mapping[str, int]) -> None:
         for name in amounts:
@@ -205,7 +212,7 @@ class FakePlacement:
                 used[name] = used.get(name, 0) + sign * amount
 
 
-def _demands(query: CandidateQuery) -> list[tuple[str, str, Callable[[Provider], bool]]]:
+def _demands(query: CandidateQuery) -> list[_Demand]:
     """Each demand as the query puts it, with what meets it."""
 
     def has(trait: str) -> Callable[[Provider], bool]:

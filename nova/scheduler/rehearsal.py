@@ -1,0 +1,144 @@
+"""A dry run: what a create request would meet now. Nothing is claimed and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from groundwork import columns
+from groundwork.errors import Invalid, Late
+from nova.clients.deadline import Deadline
+from nova.domain.outlook import Change, Outlook, Place, Plan
+from nova.domain.request_spec import RequestSpec
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.changes import Proposals, ordered, smallest_changes
+from nova.scheduler.claims import Placement
+from nova.scheduler.decision import Rules, Standings
+from nova.scheduler.demand import candidate_query
+from nova.scheduler.explanation import Refusal, explain, no_valid_host
+from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.hosts import HostTable
+from nova.scheduler.look import Look
+from nova.scheduler.trying import Attempt, Trying
+
+
+class Rehearsal:
+    """Answers dry runs as the selector of the same hosts and rules would decide. Thread safe."""
+
+    def __init__(
+        self,
+        *,
+        hosts: HostTable,
+        rules: Rules,
+        max_placement_results: int = 1000,
+        now: Callable[[], datetime] = columns.now,
+    ) -> None:
+        self._hosts = hosts
+        self._rules = rules
+        self._limit = max_placement_results
+        self._now = now
+
+    def rehearse(
+        self,
+        placement: Placement,
+        spec: RequestSpec,
+        count: int,
+        *,
+        alternates: int,
+        seed: int,
+        deadline: Deadline,
+    ) -> Outlook:
+        """Whether ``count`` servers would fit, where each would go with up to ``alternates`` further hosts, or why not.
+
+        Changes are looked for until the deadline; what was found by then is told.
+
+        :raises Unavailable: Placement does not answer.
+        """
+        try:
+            query = candidate_query(spec)
+        except Invalid as nonsense:
+            told = no_valid_host(self._hosts.count(), {}, remark=nonsense.text)
+            return Outlook(would_fit=False, message=told.text)
+        ask = Ask(spec, self._now())
+        # The second look, at every host, is for requests of more servers than the first one's hosts can take.
+        for limit in (self._limit, None):
+            look = Look(self._hosts, self._rules, placement, ask, limit, seed)
+            found = look.around()
+            plans = self._plan(found, count, alternates) if isinstance(found, Standings) else []
+            if len(plans) == count or isinstance(found, Refusal):
+                break
+        story = look.story()
+        if len(plans) == count:
+            return Outlook(would_fit=True, plans=tuple(plans), constraints=story)
+        refusal = found if isinstance(found, Refusal) else Refusal(look.hosts, {})
+        changes, tried_all = self._changes(
+            Trying(self._hosts, placement, seed=seed, deadline=deadline),
+            Attempt(query, ask, self._rules, count),
+            look,
+        )
+        return Outlook(
+            would_fit=False,
+            constraints=story,
+            changes=changes,
+            message=explain(refusal, placed=len(plans), servers=count).text,
+            tried_all=tried_all,
+        )
+
+    def _changes(
+        self, try_: Trying, attempt: Attempt, look: Look
+    ) -> tuple[tuple[Change, ...], bool]:
+        """The changes that help, and whether there was time for all."""
+        found: list[Change] = []
+        explanation = look.explanation
+        proposals = (
+            Proposals.of(explanation.relaxations)
+            if explanation is not None and explanation.relaxations
+            else None
+        )
+        try:
+            base = try_(attempt)
+            for change in smallest_changes(attempt, base, try_, proposals=proposals):
+                found.append(change)
+        except Late:
+            return ordered(found), False
+        return ordered(found), True
+
+    def _plan(self, standings: Standings, count: int, alternates: int) -> list[Plan]:
+        """Where the servers go; fewer than ``count`` when there is not room for all."""
+        chosen: list[tuple[Candidate, float]] = []
+        while len(chosen) < count:
+            best = standings.best()
+            if best is None:
+                break
+            candidate, way = best
+            chosen.append((candidate, standings.weight_of(candidate)))
+            standings.placed(candidate, way)
+        spare: dict[str, list[Candidate]] = {}
+        for other in standings.ranked():
+            spare.setdefault(other.host.cell_uuid, []).append(other)
+        plans = []
+        for candidate, weight in chosen:
+            host = candidate.host
+            # One more than wanted, as the chosen host may be among them.
+            others = spare.get(host.cell_uuid, [])[: alternates + 1]
+            others = [other for other in others if other.host.node_uuid != host.node_uuid]
+            plans.append(
+                Plan(
+                    self._place(host, weight),
+                    tuple(
+                        self._place(other.host, standings.weight_of(other))
+                        for other in others[:alternates]
+                    ),
+                )
+            )
+        return plans
+
+    def _place(self, host: HostView, weight: float) -> Place:
+        names = self._hosts.cells_of([host.node_uuid])
+        return Place(
+            cell=names.get(host.node_uuid, host.cell_uuid),
+            host=host.host,
+            node=host.node,
+            availability_zone=host.zone,
+            weight=weight,
+        )
