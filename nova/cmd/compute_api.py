@@ -5,11 +5,13 @@ from __future__ import annotations
 from oslo_config import cfg
 
 from groundwork.columns import now
+from groundwork.database import Database
 from groundwork.policy import Policy
 from nova import policies
 from nova.api import app
 from nova.api.assembly import WsgiApp
 from nova.api.compute.availability_zones.operations import AvailabilityZones
+from nova.api.compute.dry_run.operations import DryRunOperations
 from nova.api.compute.flavors.access import FlavorAccess
 from nova.api.compute.flavors.extra_specs import FlavorExtraSpecs
 from nova.api.compute.flavors.operations import Flavors
@@ -40,6 +42,7 @@ from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
 from nova.lifecycle.accept import Intake
+from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.quota.ledger import Ledger
 from nova.quota.limits import DefaultLimits, Limits
@@ -70,8 +73,21 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         scatter=plane.scatter,
         only_cells_of_project=conf.api.instance_list_per_project_cells,
     )
+    requests = _create_requests(conf, database, limits)
     return (
-        _servers(conf, plane, servers=servers, limits=limits, links=links, paging=paging),
+        _servers(
+            conf,
+            plane,
+            servers=servers,
+            requests=requests,
+            limits=limits,
+            links=links,
+            paging=paging,
+        ),
+        DryRunOperations(
+            requests=requests,
+            dry_runs=DryRuns(plane.bus, max_attempts=conf.scheduler.max_attempts),
+        ),
         Flavors(database=database, links=links, paging=paging),
         FlavorAccess(database=database, project_exists=_projects(conf).exists),
         FlavorExtraSpecs(database=database),
@@ -139,6 +155,7 @@ def _servers(
     plane: Plane,
     *,
     servers: Servers,
+    requests: CreateRequests,
     limits: Limits,
     links: Links,
     paging: Paging,
@@ -149,16 +166,7 @@ def _servers(
     return ServerOperations(
         servers=servers,
         unreachable_servers=UnreachableServers(database),
-        requests=CreateRequests(
-            api_database=database,
-            images=load_images(conf),
-            limits=limits,
-            options=CreateOptions(
-                password_length=conf.password_length,
-                default_schedule_zone=conf.default_schedule_zone,
-                default_availability_zone=conf.default_availability_zone,
-            ),
-        ),
+        requests=requests,
         intake=intake,
         deletion=Deletion(
             api_database=database,
@@ -177,6 +185,19 @@ def _servers(
         ),
         enable_instance_password=conf.api.enable_instance_password,
         skip_down_cells=conf.api.list_records_by_skipping_down_cells,
+    )
+
+
+def _create_requests(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> CreateRequests:
+    return CreateRequests(
+        api_database=database,
+        images=load_images(conf),
+        limits=limits,
+        options=CreateOptions(
+            password_length=conf.password_length,
+            default_schedule_zone=conf.default_schedule_zone,
+            default_availability_zone=conf.default_availability_zone,
+        ),
     )
 
 

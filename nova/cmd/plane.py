@@ -32,6 +32,7 @@ from nova.saga.store import CellStore
 from nova.scheduler.daemon import SchedulerDaemon
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.options import rules_from_conf
+from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
 from nova.scheduler.service import SchedulerEndpoint
 from nova.service import Identity
@@ -121,8 +122,15 @@ class Plane:
             rules=rules,
             max_placement_results=conf.scheduler.max_placement_results,
         )
+        rehearsal = Rehearsal(
+            hosts=hosts,
+            rules=rules,
+            max_placement_results=conf.scheduler.max_placement_results,
+        )
         return SchedulerDaemon(
-            endpoint=SchedulerEndpoint(selector=selector, placement_for=self.placement.acting_for),
+            endpoint=SchedulerEndpoint(
+                selector=selector, rehearsal=rehearsal, placement_for=self.placement.acting_for
+            ),
             bus=self.bus,
             services_database=self.targets.database(self.registry.cell0()),
             identity=identity,

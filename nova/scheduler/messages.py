@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nova.domain.outlook import Outlook
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import ServerSelection
 from nova.rpc.message import message
@@ -29,3 +30,16 @@ class SelectDestinations:
     spec: RequestSpec
     servers: tuple[str, ...]
     alternates: int = 0
+
+
+@message(reply=Outlook)
+class DryRun:
+    """Say where ``count`` servers would go now, or why not and what would help; nothing is claimed or written.
+
+    Changes that would help are looked for as long as ``within_s`` seconds allow.
+    """
+
+    spec: RequestSpec
+    count: int = 1
+    alternates: int = 0
+    within_s: float = 20.0

@@ -26,6 +26,7 @@ from nova.scheduler.decision import Rules
 from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
 from nova.scheduler.host_view import HostView
 from nova.scheduler.hosts import UNKNOWN, Known
+from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
 from nova.scheduler.weights import all_weighers
 
@@ -293,6 +294,7 @@ class Plant:
     hosts: FakeHosts
     placement: FakePlacement
     selector: Selector
+    rehearsal: Rehearsal
 
     def select(self, spec: RequestSpec | None = None, count: int = 1, **options: int):  # type: ignore[no-untyped-def]
         options = {"alternates": 0, "seed": 0} | options
@@ -324,4 +326,10 @@ def make_plant(
         max_placement_results=limit,
         now=lambda: NOW,
     )
-    return Plant(hosts, placement(providers), selector)
+    rehearsal = Rehearsal(
+        hosts=hosts,  # type: ignore[arg-type]
+        rules=standard_rules(**rules),
+        max_placement_results=limit,
+        now=lambda: NOW,
+    )
+    return Plant(hosts, placement(providers), selector, rehearsal)

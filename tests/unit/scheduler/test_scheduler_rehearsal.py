@@ -25,7 +25,6 @@ from nova.scheduler.filters import (
 )
 from nova.scheduler.filters.filter import Filter
 from nova.scheduler.host_view import HostView
-from nova.scheduler.rehearsal import Rehearsal
 from tests.unit.scheduler.harness import (
     CELL1,
     CELL2,
@@ -60,14 +59,7 @@ def plant_of(*views: HostView, traits: Any = None, slots: Any = 4, **rules: Any)
 def rehearse(
     plant: Plant, spec: RequestSpec | None = None, count: int = 1, **options: Any
 ) -> Outlook:
-    rules = plant.selector._rules
-    rehearsal = Rehearsal(
-        hosts=plant.hosts,  # type: ignore[arg-type]
-        rules=rules,
-        max_placement_results=plant.selector._limit,
-        now=lambda: NOW,
-    )
-    found = rehearsal.rehearse(
+    found = plant.rehearsal.rehearse(
         plant.placement,
         spec or make_spec(),
         count,

@@ -6,15 +6,19 @@ import pytest
 from oslo_config import cfg
 
 import nova.conf
-from groundwork.errors import Invalid
+from groundwork.errors import Invalid, Late
 from nova.context import RequestContext
+from nova.domain.outlook import Outlook
 from nova.errors import NoValidHost
+from nova.lifecycle.accept import CreateRequest
+from nova.lifecycle.dry_run import DryRuns
 from nova.rpc.bus import Address, Bus
 from nova.rpc.message import decode, encode
 from nova.scheduler.filters.compute_filter import ComputeFilter
-from nova.scheduler.messages import SCHEDULER_TOPIC, SelectDestinations, Selections
+from nova.scheduler.messages import SCHEDULER_TOPIC, DryRun, SelectDestinations, Selections
 from nova.scheduler.options import rules_from_conf
 from nova.scheduler.service import SchedulerEndpoint
+from tests.api.deployment import make_server
 from tests.unit.scheduler.harness import make_host, make_plant, make_spec, server_uuids
 
 
@@ -31,12 +35,16 @@ def test_hosts_are_selected_over_the_bus(bus):
     plant = make_plant(make_host("a"), make_host("b"))
     contexts = []
 
-    def placement_for(context):
+    def placement_for(context, deadline=None):
         contexts.append(context.request_id)
+        assert deadline is None or 0 < deadline.left_s() <= 5
         return plant.placement
 
     endpoint = SchedulerEndpoint(
-        selector=plant.selector, placement_for=placement_for, new_seed=lambda: 0
+        selector=plant.selector,
+        rehearsal=plant.rehearsal,
+        placement_for=placement_for,
+        new_seed=lambda: 0,
     )
     server = bus.serve(Address(SCHEDULER_TOPIC, "host"), endpoint, threads=2)
     server.start()
@@ -54,9 +62,25 @@ def test_hosts_are_selected_over_the_bus(bus):
             bus.call(context, Address(SCHEDULER_TOPIC), message, timeout_s=10)
         assert caught.value.facts["hosts"] == 2
         assert caught.value.facts["removed"]["VCPU (1 asked)"] == 2
+
+        claims = list(plant.placement.claims)
+        message = DryRun(make_spec(), count=100, alternates=1, within_s=5)
+        outlook = bus.call(context, Address(SCHEDULER_TOPIC), message, timeout_s=10)
+        assert isinstance(outlook, Outlook)
+        assert outlook.changes[0].text == "ask for 5 servers instead of 100"
+        message = DryRun(make_spec(), count=5, alternates=1, within_s=5)
+        outlook = bus.call(context, Address(SCHEDULER_TOPIC), message, timeout_s=10)
+        assert [len(plan.alternates) for plan in outlook.plans] == [0] * 5
+        assert plant.placement.claims == claims
     finally:
         server.stop()
         server.wait()
+
+
+def test_a_dry_run_without_scheduler_is_late(bus):
+    request = CreateRequest(template=make_server(), spec=make_spec())
+    with pytest.raises(Late):
+        DryRuns(bus, max_attempts=3, within_s=0.1, grace_s=0.1).ask(RequestContext.admin(), request)
 
 
 def test_selections_survive_their_journey():

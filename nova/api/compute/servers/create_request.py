@@ -114,7 +114,8 @@ class CreateRequests:
         placing: Placing,
         hints: Mapping[str, Any] | None,
     ) -> Server:
-        name = body["name"].strip()
+        # Only what is not going to be created comes without a name.
+        name = body.get("name", "").strip()
         key_name, key_data = self._key(call, body.get("key_name"))
         groups = tuple(
             group["name"] for group in body.get("security_groups", ()) if "name" in group

@@ -138,7 +138,7 @@ def _body(server: dict[str, Any], *required: str) -> Schema:
     """The whole body: the server, and scheduler hints under either of their names."""
     return strict(
         {
-            "server": strict(server, required=("name", "flavorRef", *required)),
+            "server": strict(server, required=required),
             "os:scheduler_hints": _HINTS,
             "OS-SCH-HNT:scheduler_hints": _HINTS,
         },
@@ -146,16 +146,16 @@ def _body(server: dict[str, Any], *required: str) -> Schema:
     )
 
 
-def _history() -> dict[str, Schema]:
-    """One body schema for each version in which something changed."""
+def _history(*always: str) -> dict[str, Schema]:
+    """One body schema for each version in which something changed; ``always`` are the keys that every one needs."""
     present = dict(_AT_2_1)
-    found = {"2.1": _body(present)}
+    found = {"2.1": _body(present, *always)}
 
     def change(version: str, *required: str, without: str | None = None, **new: Any) -> None:
         if without:
             del present[without]
         present.update(new)
-        found[version] = _body(dict(present), *required)
+        found[version] = _body(dict(present), *always, *required)
 
     change("2.19", description=DESCRIPTION)
     change(
@@ -187,7 +187,9 @@ def _history() -> dict[str, Schema]:
     return found
 
 
-CREATE = by_version(_history())
+CREATE = by_version(_history("name", "flavorRef"))
+#: What would be created if this were not only asked about.
+REHEARSE = by_version(_history("flavorRef"))
 
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 _REGEX = {"type": "array", "items": {"type": "string", "format": "regex"}}

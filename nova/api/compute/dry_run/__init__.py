@@ -1,0 +1,1 @@
+"""Dry runs of server creates: our addition to the Compute API, for administrators."""
