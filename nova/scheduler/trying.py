@@ -51,6 +51,8 @@ class Trying:
         self, hosts: HostTable, placement: Placement, *, seed: int, deadline: Deadline
     ) -> None:
         self._hosts = hosts
+        # Rows from before may still show as enabled what Placement knows to be disabled.
+        self._not_before = hosts.moment()
         self._placement = placement
         self._seed = seed
         self._deadline = deadline
@@ -63,7 +65,8 @@ class Trying:
         answer = self._candidates(attempt.query)
         if not answer.requests:
             return Trial()
-        views, disabled = _seen(self._hosts.find(nodes_among(answer)).hosts, attempt)
+        known = self._hosts.find(nodes_among(answer), not_before=self._not_before)
+        views, disabled = _seen(known.hosts, attempt)
         candidates = group_by_host(answer, views)
         standings = Standings(attempt.ask, candidates, attempt.rules, seed=self._seed)
         hosts = standings.ranked()
