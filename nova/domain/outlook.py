@@ -41,7 +41,7 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node that would take a server. Weights compare hosts of one decision only."""
+    """A node that would take a server. Weights are those before the first server of the request was placed."""
 
     cell: str
     host: str

@@ -105,29 +105,30 @@ class Rehearsal:
 
     def _plan(self, standings: Standings, count: int, alternates: int) -> list[Plan]:
         """Where the servers go; fewer than ``count`` when there is not room for all."""
-        chosen: list[tuple[Candidate, float]] = []
+        # Weights are relative: only those of one ranking can be compared, and the first is the one that all are in.
+        weights = {id(each): standings.weight_of(each) for each in standings.ranked()}
+        chosen: list[Candidate] = []
         while len(chosen) < count:
             best = standings.best()
             if best is None:
                 break
             candidate, way = best
-            chosen.append((candidate, standings.weight_of(candidate)))
+            chosen.append(candidate)
             standings.placed(candidate, way)
         spare: dict[str, list[Candidate]] = {}
         for other in standings.ranked():
             spare.setdefault(other.host.cell_uuid, []).append(other)
         plans = []
-        for candidate, weight in chosen:
+        for candidate in chosen:
             host = candidate.host
             # One more than wanted, as the chosen host may be among them.
             others = spare.get(host.cell_uuid, [])[: alternates + 1]
             others = [other for other in others if other.host.node_uuid != host.node_uuid]
             plans.append(
                 Plan(
-                    self._place(host, weight),
+                    self._place(host, weights[id(candidate)]),
                     tuple(
-                        self._place(other.host, standings.weight_of(other))
-                        for other in others[:alternates]
+                        self._place(other.host, weights[id(other)]) for other in others[:alternates]
                     ),
                 )
             )

@@ -93,6 +93,18 @@ def test_hosts_are_those_that_a_create_gets() -> None:
     assert {place.cell for plan in outlook.plans for place in plan.alternates} == {"cell2"}
 
 
+def test_weights_of_one_answer_can_be_compared() -> None:
+    views = [make_host(name) for name in "abc"]
+    plans = rehearse(plant_of(*views, slots={"a": 4, "b": 4, "c": 2}), count=4).plans
+    weights: dict[str, set[float]] = {}
+    for plan in plans:
+        for place in (plan.chosen, *plan.alternates):
+            weights.setdefault(place.host, set()).add(place.weight)
+    assert weights["a"] == weights["b"]
+    assert len(weights["a"]) == len(weights["c"]) == 1
+    assert min(weights["a"]) > min(weights["c"])
+
+
 def test_every_constraint_is_counted_also_when_it_fits() -> None:
     views = [make_host(n, cell_uuid=CELL1 if n in "ab" else CELL2) for n in "abcd"]
     views[3] = replace(views[3], zone="east")
@@ -228,6 +240,18 @@ def test_the_smallest_changes_are_named(case: str) -> None:
     assert outlook.tried_all
     assert (outlook.message or "").startswith("No valid host was found.")
     assert texts(outlook) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_changes_are_found_when_placement_explains_nothing(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, more, spec, expected = CASES[case]
+    plant = plant_of(*views, **more)
+    monkeypatch.setattr(plant.placement, "explain", lambda _query: None)
+    outlook = rehearse(plant, spec)
+    assert texts(outlook) == expected
+    assert all(one.where is not Where.PLACEMENT for one in outlook.constraints)
 
 
 def test_fewer_servers_are_proposed() -> None:
