@@ -20,6 +20,7 @@ from nova.api.compute.instance_actions.operations import InstanceActions
 from nova.api.compute.keypairs.operations import Keypairs
 from nova.api.compute.migrations.operations import MigrationOperations
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
+from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
@@ -92,6 +93,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         FlavorAccess(database=database, project_exists=_projects(conf).exists),
         FlavorExtraSpecs(database=database),
         Keypairs(database=database, limits=limits, links=links, paging=paging),
+        ServerGroups(database=database, limits=limits, paging=paging),
         AvailabilityZones(
             registry=plane.registry,
             scatter=plane.scatter,

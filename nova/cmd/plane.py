@@ -92,6 +92,7 @@ class Plane:
             api_database=self.api_database,
             registry=self.registry,
             targets=self.targets,
+            scatter=self.scatter,
             scheduling=RemoteScheduling(self.bus, max_attempts=conf.scheduler.max_attempts),
             placement=self.placement,
             journal_of=lambda uuid: self.journal_of(self.registry.by_uuid(uuid)),

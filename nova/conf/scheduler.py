@@ -38,6 +38,8 @@ _ENABLED_FILTERS = [
     "AvailabilityZoneFilter",
     "ComputeCapabilitiesFilter",
     "ImagePropertiesFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
 ]
 
 
@@ -61,7 +63,8 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         "enabled_filters",
         default=_ENABLED_FILTERS,
         help="Filters that a host has to pass, by class name, in the order in which they are asked: those that "
-        "remove most hosts come first. Without ComputeFilter servers are sent to hosts that are down.",
+        "remove most hosts come first. Without ComputeFilter servers are sent to hosts that are down; without the "
+        "ServerGroup filters creates in groups fail for which the first choice happens to break the policy.",
     ),
     cfg.ListOpt(
         "weight_classes",
@@ -101,6 +104,14 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         "num_instances", 0.0, "Preference for hosts with many servers; negative, with few."
     ),
     _multiplier("hypervisor_version", 1.0, "Preference for newer hypervisors; negative, older."),
+    _multiplier(
+        "soft_affinity", 1.0, "Preference for hosts with members of a soft-affinity server group."
+    ),
+    _multiplier(
+        "soft_anti_affinity",
+        1.0,
+        "Preference for hosts without members of a soft-anti-affinity server group.",
+    ),
     cfg.StrOpt(
         "image_properties_default_architecture",
         help="ImagePropertiesFilter: architecture of images that name none. Set it where hosts differ.",

@@ -63,6 +63,15 @@ def swap(
     return result.rowcount == 1
 
 
+def is_claimed(tx: Transaction, tables: JournalTables, operation_id: int, *, claim: str) -> bool:
+    """Whether the operation is still claimed under that token."""
+    table = tables.operations
+    found = tx.execute(
+        sa.select(table.c.id).where(table.c.id == operation_id, table.c.claim == claim)
+    ).first()
+    return found is not None
+
+
 def alive_on_server(
     tx: Transaction, tables: JournalTables, server_uuid: str
 ) -> Sequence[sa.Row[Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nova.domain.flavor import Flavor
+from nova.domain.server_group import ServerGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,5 @@ class RequestSpec:
     ignored_hosts: tuple[str, ...] = ()
     #: The root disk lies on a volume: the flavor's root_gb is not claimed from the host.
     is_volume_backed: bool = False
+    #: The group that the server belongs to; where its members are is filled in for each decision.
+    group: ServerGroup | None = None

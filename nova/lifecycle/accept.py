@@ -1,8 +1,8 @@
 """Accepting a create request: the promise that the rest of the plane keeps.
 
-One transaction in the API database checks the quota and inserts, for each server, its mapping, its request spec and
-its build request. After the commit the super-conductor is hinted at; should the hint get lost, its sweeper finds the
-build requests.
+One transaction in the API database checks the quota and inserts, for each server, its mapping, its request spec, its
+build request and its membership in a server group. After the commit the super-conductor is hinted at; should the hint
+get lost, its sweeper finds the build requests.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import msgspec
 from groundwork.columns import now
 from groundwork.context import RequestContext
 from groundwork.database import Database, Transaction
+from groundwork.errors import Invalid
 from nova.db import journal as rows
-from nova.db.api import builds, instance_mappings
+from nova.db.api import builds, instance_mappings, server_groups
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 from nova.lifecycle.create import CREATE, CreatePayload
 from nova.lifecycle.names import name_of
 from nova.quota.ledger import Demand, Ledger
+from nova.quota.server_groups import admit_members
 from nova.rpc.bus import Address, Bus
 from nova.saga.entry import HINT_AGAIN_S
 from nova.saga.messages import SUPER_TOPIC, LookAt
@@ -55,7 +57,8 @@ class Intake:
     def accept(self, context: RequestContext, request: CreateRequest) -> Sequence[Server]:
         """Promise the servers of a request; as many as the quota allows between its two counts.
 
-        :raises OverQuota: not even ``min_count`` fit.
+        :raises OverQuota: not even ``min_count`` fit, or not all into the server group.
+        :raises Invalid: the server group was deleted a moment ago.
         """
         flavor = request.template.flavor
         demand = Demand(
@@ -70,12 +73,22 @@ class Intake:
             ids = builds.insert(
                 tx, servers, spec=request.spec, journal=_first_entry(context, request)
             )
+            if request.spec.group is not None:
+                self._join(tx, request.spec.group.uuid, servers)
             tx.after_commit(lambda: self._hint(context, ids))
             return servers
 
         return self._ledger.spend(
             request.template.project_id, request.template.user_id, demand, insert
         )
+
+    def _join(self, tx: Transaction, group_uuid: str, servers: Sequence[Server]) -> None:
+        """Make the servers members. The group's lock makes creates of several projects (by admins) take turns."""
+        group = server_groups.lock(tx, group_uuid)
+        if group is None:
+            raise Invalid(f"Instance group {group_uuid} could not be found.")
+        admit_members(tx, self._ledger.limits, group, servers[0].user_id, len(servers))
+        server_groups.join(tx, group.id, [server.uuid for server in servers])
 
     def cancel(self, context: RequestContext, server: Server) -> bool:
         """Give up a build that has no cell yet; False when it has one by now.

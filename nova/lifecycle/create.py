@@ -4,7 +4,8 @@ The API records a build request, a request spec and an instance mapping (API dat
 there on:
 
     accept            SUPER      nothing to do; its undo forgets the build, or buries it in cell0 with a fault
-    schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request
+    schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request; for
+                                 members of a server group also reserved in the group (``group_places.py``)
     hand_over         SUPER      the server and the rest of this operation move into the chosen cell
     occupy_host       CONDUCTOR  nothing to do; its undo takes the next alternate host, or releases the claim
     spawn             HOST       the guest exists and runs
@@ -25,7 +26,7 @@ from nova.db.api import builds
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
-from nova.lifecycle import burial, hand_over
+from nova.lifecycle import burial, group_places, hand_over
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
 from nova.saga.operation import Operation, Outcome, Place, Run, Step
@@ -63,8 +64,12 @@ def _schedule(runs: Sequence[Run]) -> list[Outcome | Exception]:
 def _schedule_request(request: Sequence[Run]) -> dict[int, Outcome | Exception]:
     first = request[0]
     tools: SuperTools = first.tools
-    uuids = [run.server.uuid for run in request]
-    chosen = tools.scheduling.select(first.context, first.payload.spec, uuids)
+    group = first.payload.spec.group
+    if group is not None:
+        chosen = group_places.choose(request, group.uuid)
+    else:
+        uuids = [run.server.uuid for run in request]
+        chosen = tools.scheduling.select(first.context, first.payload.spec, uuids)
     return {
         run.operation_id: Outcome(
             payload=replace(
@@ -80,6 +85,7 @@ def _release_claim(run: Run) -> None:
     """Give back what was claimed, also when the scheduler died before it could say what."""
     tools: SuperTools = run.tools
     tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
+    group_places.give_up(tools, run.server.uuid)
 
 
 def _hand_over(run: Run) -> Outcome:

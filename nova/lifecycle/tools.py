@@ -10,6 +10,7 @@ from typing import Protocol
 from groundwork.context import RequestContext
 from groundwork.database import Database
 from nova.cells.registry import Registry
+from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.domain.request_spec import RequestSpec
@@ -43,6 +44,7 @@ class SuperTools:
     api_database: Database
     registry: Registry
     targets: Targets
+    scatter: Scatter
     scheduling: Scheduling
     placement: Placement
     #: The journal of a cell (cell0 too), able to hint into it.

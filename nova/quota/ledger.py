@@ -39,6 +39,11 @@ class Ledger:
         self._database = database
         self._limits = limits
 
+    @property
+    def limits(self) -> Limits:
+        """The limits that it checks against."""
+        return self._limits
+
     def spend(
         self,
         project_id: str,

@@ -74,6 +74,8 @@ class Run:
     attempt: int
     #: While undoing: why. None when the user cancelled the operation.
     failure: Failure | None = None
+    #: The token under which the step was claimed: the right to it is gone when the journal has another one.
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)

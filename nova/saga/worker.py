@@ -122,6 +122,7 @@ class Worker:
             context=RequestContext.from_dict(dict(order.request)),
             attempt=order.attempt,
             failure=order.failure,
+            claim=order.claim,
         )
 
     def _report_success(self, order: Order, outcome: Outcome) -> Order | None:

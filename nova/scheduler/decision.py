@@ -60,7 +60,7 @@ class Standings:
         self._random = random.Random(seed)
         spec = ask.spec
         is_forced = bool(spec.forced_host or spec.forced_node)
-        self._filters = () if is_forced else _applying(rules.filters, ask)
+        self._filters = _applying(rules.filters, ask, is_forced=is_forced)
         self._names_hosts = is_forced or bool(
             spec.requested_host or spec.requested_node or spec.ignored_hosts
         )
@@ -102,6 +102,8 @@ class Standings:
         """A server was placed in this way: weigh, and look at the filters, anew."""
         candidate.ledger.take(way)
         candidate.host = with_more_servers(candidate.host, 1)
+        if self._ask.spec.group is not None:
+            self._group_has_grown(candidate.host.host)
         if candidate.way() is None or self._why_not(candidate.host):
             self._leave(candidate)
         if len(candidate.providers) == 1:
@@ -110,6 +112,14 @@ class Standings:
             # What it shares with other hosts has become less for all of them.
             used = set(candidate.providers)
             self._weigh_again([c for c in self.candidates if used.intersection(c.providers)])
+
+    def _group_has_grown(self, host: str) -> None:
+        """A member of the request's group was placed: what the group wants of every host may be another thing now."""
+        self._ask = self._ask.after_placing(host)
+        for other in self.candidates:
+            if self._is_in[self._positions[id(other)]] and self._why_not(other.host):
+                self._leave(other)
+        self._weigh_again(self.candidates)
 
     def lost(self, candidate: Candidate, way: AllocationRequest) -> None:
         """Somebody else was faster with this way; other ways on the same host stay."""
@@ -179,8 +189,10 @@ def with_more_servers(host: HostView, count: int) -> HostView:
     )
 
 
-def _applying(filters: Sequence[Filter], ask: Ask) -> tuple[Filter, ...]:
-    return tuple(f for f in filters if f.applies(ask))
+def _applying(filters: Sequence[Filter], ask: Ask, *, is_forced: bool) -> tuple[Filter, ...]:
+    return tuple(
+        f for f in filters if (f.holds_for_forced_hosts or not is_forced) and f.applies(ask)
+    )
 
 
 def _counts(filters: Sequence[Filter]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,12 @@ class Ask:
 
     spec: RequestSpec
     now: datetime
+
+    def after_placing(self, host: str) -> Ask:
+        """The request after one of its servers was placed there: its group has one more member."""
+        if self.spec.group is None:
+            return self
+        return replace(self, spec=replace(self.spec, group=self.spec.group.with_member(host)))
 
     @property
     def extra_specs(self) -> Mapping[str, str]:

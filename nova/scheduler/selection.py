@@ -161,6 +161,7 @@ class _Run:
                 left.append(server)
             else:
                 self._places[server] = _selection(*best)
+                self._look.placed(best[0].host)
         return left
 
     def _spare(self, most: int) -> dict[str, list[Selection]]:

@@ -34,6 +34,7 @@ from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
+from nova.domain.server_group import ServerGroup
 from nova.errors import ServerNotFound
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.lifecycle.operations import OPERATIONS
@@ -159,7 +160,7 @@ class World:
 
     # What tests do
 
-    def create(self, count: int = 1) -> Sequence[Server]:
+    def create(self, count: int = 1, *, group: ServerGroup | None = None) -> Sequence[Server]:
         """Accept a create request; nothing runs yet."""
         flavor = Flavor(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
         template = Server(
@@ -175,7 +176,9 @@ class World:
             reservation_id="r-1",
             tags=("blue",),
         )
-        spec = RequestSpec(project_id="p", user_id="u", flavor=flavor, image_id="image")
+        spec = RequestSpec(
+            project_id="p", user_id="u", flavor=flavor, image_id="image", group=group
+        )
         request = CreateRequest(
             template=template, spec=spec, min_count=count, max_count=count, admin_password="secret"
         )
@@ -362,6 +365,7 @@ class World:
                 api_database=self.api,
                 registry=self.registry,
                 targets=self.targets,
+                scatter=self.scatter,
                 scheduling=self.chooser,
                 placement=claims,
                 journal_of=lambda uuid: self.journals[uuid],

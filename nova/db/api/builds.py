@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from groundwork.columns import now
 from groundwork.database import Transaction
 from groundwork.typed import convert
+from nova.db.api import server_groups
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
@@ -139,3 +140,4 @@ def forget(tx: Transaction, uuid: str) -> None:
     """Remove every trace of a server that never reached a cell."""
     for table in (build_requests, instance_mappings, request_specs):
         tx.execute(sa.delete(table).where(table.c.instance_uuid == uuid))
+    server_groups.leave(tx, [uuid])

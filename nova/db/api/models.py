@@ -214,3 +214,34 @@ quota_locks = _table(
     sa.Column("holder", sa.String(255), primary_key=True),
     sa.Column("uses", _BIG, nullable=False, default=0),
 )
+
+# ``generation`` counts the decisions about the group; changing it is how they take turns.
+server_groups = _table(
+    "server_groups",
+    _id(),
+    *_times(),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("policy", sa.String(32), nullable=False),
+    sa.Column("max_server_per_host", sa.Integer),
+    sa.Column("generation", _BIG, nullable=False, default=0),
+    sa.Index("server_groups_project_idx", "project_id", "user_id"),
+)
+
+# ``host`` is where the member was placed when it was last decided on; its cell may know better.
+server_group_members = _table(
+    "server_group_members",
+    _id(),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column(
+        "group_id",
+        _BIG,
+        sa.ForeignKey("server_groups.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    sa.Column("server_uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("host", sa.String(255)),
+)

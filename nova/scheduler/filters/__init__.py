@@ -29,6 +29,10 @@ from nova.scheduler.filters.load_filters import (
     IoOpsFilter,
     NumInstancesFilter,
 )
+from nova.scheduler.filters.server_group_filters import (
+    ServerGroupAffinityFilter,
+    ServerGroupAntiAffinityFilter,
+)
 from nova.scheduler.plugins import load_classes
 
 __all__ = ["Filter", "FilterOptions", "Reason", "all_filters", "load_filters"]
@@ -50,6 +54,8 @@ def all_filters() -> tuple[type[Filter], ...]:
         IoOpsFilter,
         IsolatedHostsFilter,
         NumInstancesFilter,
+        ServerGroupAffinityFilter,
+        ServerGroupAntiAffinityFilter,
         SimpleCIDRAffinityFilter,
     )
 

@@ -36,6 +36,8 @@ class Filter:
 
     #: Whether the filter reads ``num_instances`` or ``num_io_ops``, which cost a query of each cell.
     needs_counts: ClassVar[bool] = False
+    #: Whether the filter is asked even of a host that the request forces.
+    holds_for_forced_hosts: ClassVar[bool] = False
 
     @classmethod
     def from_options(cls, options: FilterOptions) -> Self:

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nova.scheduler.plugins import load_classes
+from nova.scheduler.weights.server_group_weighers import (
+    ServerGroupSoftAffinityWeigher,
+    ServerGroupSoftAntiAffinityWeigher,
+)
 from nova.scheduler.weights.standard_weighers import (
     CPUWeigher,
     DiskWeigher,
@@ -30,6 +34,8 @@ def all_weighers() -> tuple[type[Weigher], ...]:
         IoOpsWeigher,
         NumInstancesWeigher,
         HypervisorVersionWeigher,
+        ServerGroupSoftAffinityWeigher,
+        ServerGroupSoftAntiAffinityWeigher,
     )
 
 

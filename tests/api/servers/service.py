@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from groundwork.context import RequestContext
 from groundwork.errors import NotFound
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
@@ -16,7 +18,7 @@ from nova.cells.registry import Cell
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
 from nova.clients.glance import Image
-from nova.db.api import builds, flavors
+from nova.db.api import builds, flavors, models, server_groups
 from nova.db.cell import servers
 from nova.domain.flavor import Flavor
 from nova.lifecycle.accept import Intake
@@ -26,7 +28,7 @@ from nova.quota.limits import DefaultLimits, Limits
 from nova.saga.journal import Journal
 from nova.saga.operation import Place
 from nova.saga.store import CellStore
-from tests.api.deployment import Deployment
+from tests.api.deployment import PROJECT, Deployment
 
 IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
 
@@ -126,6 +128,22 @@ class ServerCloud(Deployment):
         )
         with self.api_database.write() as tx:
             flavors.create_flavor(tx, flavor)
+
+    def add_group(self, group_uuid: str) -> None:
+        """An anti-affinity group of the project; one that is there already stays."""
+        with self.api_database.write() as tx:
+            if server_groups.find(tx, group_uuid) is None:
+                tx.execute(
+                    sa.insert(models.server_groups).values(
+                        uuid=group_uuid,
+                        project_id=PROJECT,
+                        user_id="fake",
+                        name="g",
+                        policy="anti-affinity",
+                        generation=0,
+                        created_at=self.now,
+                    )
+                )
 
     def answer(self, path: str, *, status: int = 200, **how: Any) -> Any:
         """The JSON of an answer with this status."""

@@ -60,6 +60,7 @@ def refused(
 
 def test_every_field_is_kept(cloud: ServerCloud) -> None:
     cloud.add_zone("us-west", "h1")
+    cloud.add_group(str(uuid.UUID(int=1)))
     with cloud.api_database.write() as tx:
         key_pairs.create_key_pair(
             tx,

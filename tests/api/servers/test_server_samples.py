@@ -181,6 +181,7 @@ def test_cell_that_does_not_answer(cloud: ServerCloud, path: Path) -> None:
 
 
 def create(cloud: ServerCloud, server: dict[str, Any]) -> str:
+    cloud.add_group(GROUP)
     body = {"server": server, "os:scheduler_hints": {"group": GROUP}}
     answer = cloud.answer("/servers", method="POST", body=body, version="2.69", status=202)
     return str(answer["server"]["id"])
@@ -205,6 +206,7 @@ def test_create(cloud: ServerCloud, path: Path) -> None:
     if server["flavorRef"] != "1":
         cloud.add_flavor(server["flavorRef"])
     server["imageRef"] = IMAGE
+    cloud.add_group(GROUP)
     answer = cloud.answer(
         f"/{PROJECT}/servers", method="POST", body=body, version=version, status=202
     )

@@ -170,6 +170,8 @@ def test_weighers_are_loaded_with_their_multipliers():
         "io_ops": 1.0,
         "num_instances": 1.0,
         "hypervisor_version": 1.0,
+        "soft_affinity": 1.0,
+        "soft_anti_affinity": 1.0,
     }
     with pytest.raises(Invalid):
         load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})

@@ -276,7 +276,7 @@ def test_filters_are_loaded_in_the_order_of_their_names():
 
 
 def test_every_filter_can_be_made_from_options():
-    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 14
+    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 16
 
 
 @pytest.mark.parametrize(

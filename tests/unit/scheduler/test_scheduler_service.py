@@ -97,6 +97,8 @@ def test_default_options_make_rules():
         "AvailabilityZoneFilter",
         "ComputeCapabilitiesFilter",
         "ImagePropertiesFilter",
+        "ServerGroupAntiAffinityFilter",
+        "ServerGroupAffinityFilter",
     ]
     assert {w.name: w.multiplier for w in rules.weighers} == {
         "ram": 1.0,
@@ -105,6 +107,8 @@ def test_default_options_make_rules():
         "io_ops": -1.0,
         "num_instances": 0.0,
         "hypervisor_version": 1.0,
+        "soft_affinity": 1.0,
+        "soft_anti_affinity": 1.0,
     }
     assert rules.needs_counts
     assert conf.scheduler.max_placement_results == 1000

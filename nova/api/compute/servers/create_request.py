@@ -19,12 +19,13 @@ from groundwork.operations import Call
 from groundwork.versions import Version
 from nova.api.fields import as_boolean
 from nova.clients.glance import Image, Images
-from nova.db.api import aggregates, host_mappings
+from nova.db.api import aggregates, host_mappings, server_groups
 from nova.db.api.flavors import Audience, find_flavor
 from nova.db.api.key_pairs import find_key_pair
 from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
+from nova.domain.server_group import ServerGroup
 from nova.lifecycle.accept import CreateRequest
 from nova.lifecycle.states import TaskState, VmState
 from nova.quota.limits import UNLIMITED, Limits
@@ -82,6 +83,7 @@ class CreateRequests:
         image = self._image(call, _image_id(body))
         _check_fit(call, flavor, image)
         placing = self._placing(call, body)
+        group = self._group(call, (hints or {}).get("group"))
         template = self._template(call, body, flavor, image, placing, hints)
         spec = RequestSpec(
             project_id=template.project_id,
@@ -95,6 +97,7 @@ class CreateRequests:
             requested_host=placing.requested_host,
             requested_node=placing.requested_node,
             scheduler_hints=hints or {},
+            group=group,
         )
         return CreateRequest(
             template=template,
@@ -183,6 +186,22 @@ class CreateRequests:
         except NotFound as exc:
             raise Invalid("Invalid key_name provided.") from exc
         return pair.name, pair.public_key
+
+    def _group(self, call: Call, named: str | list[str] | None) -> ServerGroup | None:
+        """The server group that the hint ``group`` names: a uuid, or a list of one."""
+        names = [named] if isinstance(named, str) else list(named or ())
+        if not names:
+            return None
+        if len(names) > 1:
+            raise Invalid("A server can be in one server group only.")
+        with self._database.read() as tx:
+            found = server_groups.find(tx, names[0])
+        is_seen = found is not None and (
+            call.context.is_admin or found.project_id == call.context.project_id
+        )
+        if found is None or not is_seen:
+            raise Invalid(f"Instance group {names[0]} could not be found.")
+        return found.without_members()
 
     def _placing(self, call: Call, body: Mapping[str, Any]) -> Placing:
         zone, host, node = _split_zone(body.get("availability_zone"))
