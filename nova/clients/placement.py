@@ -182,14 +182,6 @@ class Placement:
         found = self._read("/usages", query).json()["usages"]
         return {consumer_type: parse_usage(usage) for consumer_type, usage in found.items()}
 
-    def holders(self, provider: str) -> Mapping[str, Mapping[str, int]]:
-        """What is held at this one provider: consumer -> class -> amount.
-
-        :raises NotFound: no such provider.
-        """
-        found = self._read(_path("resource_providers", provider, "allocations")).json()
-        return {consumer: held["resources"] for consumer, held in found["allocations"].items()}
-
     # Providers.
 
     def count_providers(
@@ -234,12 +226,6 @@ class Placement:
         """
         found = self._read("/resource_providers", {"in_tree": uuid}).json()["resource_providers"]
         return parents_first(parse_provider(body) for body in found)
-
-    def providers(self, *, required: Iterable[str] = ()) -> tuple[Provider, ...]:
-        """Every provider there is, or those that have all these traits; in no order."""
-        query = {"required": ",".join(required)} if required else None
-        found = self._read("/resource_providers", query).json()["resource_providers"]
-        return tuple(parse_provider(body) for body in found)
 
     def held_from(self, provider: str) -> Mapping[str, Mapping[str, int]]:
         """What is held from one provider: consumer -> class -> amount.

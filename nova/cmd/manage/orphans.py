@@ -62,7 +62,7 @@ def _orphans(
 
     What is held is read first, then who exists: a server has its mapping before it claims anything.
     """
-    consumers = sorted(placement.holders(provider.uuid))
+    consumers = sorted(placement.held_from(provider.uuid))
     living = _living(deployment, consumers)
     held = (placement.allocation(uuid) for uuid in consumers if uuid not in living)
     return [each for each in held if each is not None and each.consumer_type in _JUDGED]

@@ -296,7 +296,7 @@ def test_audit_finds_and_deletes_what_no_server_holds(deployed: Any, placement: 
     ran = deployed(*AUDIT, "--delete")
     assert ran.status == 4
     assert f"Deleted allocations for consumer UUID {first} {where}: VCPU: 1" in ran.out
-    assert set(placement.holders(node)) == {living, building, unmapped, moving}
+    assert set(placement.held_from(node)) == {living, building, unmapped, moving}
     assert deployed(*AUDIT, "--delete").status == 0
 
 
@@ -321,4 +321,4 @@ def test_audit_judges_nobody_while_a_cell_is_down(deployed: Any, placement: Plac
     )
     ran = deployed(*AUDIT, "--delete")
     assert ran.status == 1
-    assert set(placement.holders(node)) == {uuid}
+    assert set(placement.held_from(node)) == {uuid}
