@@ -10,6 +10,7 @@ from groundwork.policy import Policy
 from nova import policies
 from nova.api import app
 from nova.api.assembly import WsgiApp
+from nova.api.compute.aggregates.operations import Aggregates
 from nova.api.compute.availability_zones.operations import AvailabilityZones
 from nova.api.compute.dry_run.operations import DryRunOperations
 from nova.api.compute.flavors.access import FlavorAccess
@@ -43,8 +44,11 @@ from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
 from nova.lifecycle.accept import Intake
+from nova.lifecycle.aggregate_changes import AggregateChanges
+from nova.lifecycle.aggregate_mirror import AggregateMirror
 from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
+from nova.lifecycle.image_cache import ImageCaching
 from nova.quota.ledger import Ledger
 from nova.quota.limits import DefaultLimits, Limits
 
@@ -93,6 +97,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         FlavorAccess(database=database, project_exists=_projects(conf).exists),
         FlavorExtraSpecs(database=database),
         Keypairs(database=database, limits=limits, links=links, paging=paging),
+        _aggregates(plane, zone_names),
         ServerGroups(database=database, limits=limits, paging=paging),
         AvailabilityZones(
             registry=plane.registry,
@@ -149,6 +154,24 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             links=links,
             clock=now,
         ),
+    )
+
+
+def _aggregates(plane: Plane, zone_names: ZoneNames) -> Aggregates:
+    database, registry, targets = plane.api_database, plane.registry, plane.targets
+    mirror = AggregateMirror(
+        api_database=database, registry=registry, targets=targets, placement=plane.placement
+    )
+    return Aggregates(
+        database=database,
+        changes=AggregateChanges(
+            api_database=database,
+            registry=registry,
+            scatter=plane.scatter,
+            mirror=mirror,
+            zone_names=zone_names,
+        ),
+        image_caching=ImageCaching(api_database=database, registry=registry, targets=targets),
     )
 
 

@@ -6,11 +6,11 @@ import logging
 import threading
 
 from groundwork.context import RequestContext
-from groundwork.errors import Unavailable
+from groundwork.errors import Problem, Unavailable
 from nova.compute.conductor_door import ConductorDoor
 from nova.compute.external_events import ExternalEvents
 from nova.compute.inventory import InventoryReporter
-from nova.compute.messages import TakeExternalEvents
+from nova.lifecycle.host_messages import CacheImages, TakeExternalEvents
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
 from nova.periodic import Periodic
@@ -20,7 +20,7 @@ from nova.saga.messages import COMPUTE_TOPIC, LookAt
 from nova.saga.operation import Claimant, Place
 from nova.saga.worker import LOOK_AGAIN_S, Worker
 from nova.service import SERVICE_VERSION, Identity
-from nova.virt.driver import Driver
+from nova.virt.driver import Driver, ImageCache
 
 LOG = logging.getLogger(__name__)
 
@@ -28,8 +28,9 @@ LOG = logging.getLogger(__name__)
 class ComputeEndpoint:
     """What conductors and API processes may ask of a compute service."""
 
-    def __init__(self, *, worker: Worker, external_events: ExternalEvents) -> None:
+    def __init__(self, *, worker: Worker, driver: Driver, external_events: ExternalEvents) -> None:
         self._worker = worker
+        self._driver = driver
         self._external_events = external_events
 
     def look_at(self, context: RequestContext, message: LookAt) -> None:
@@ -40,6 +41,19 @@ class ComputeEndpoint:
         """Tell those who wait for these events, and let the driver act."""
         for event in message.events:
             self._external_events.take(event)
+
+    def cache_images(self, context: RequestContext, message: CacheImages) -> None:
+        """Fetch images ahead of need; one that cannot be fetched does not keep the others back."""
+        if not isinstance(self._driver, ImageCache):
+            LOG.info("driver %s keeps no images, none is fetched", self._driver.name)
+            return
+        for image_id in message.image_ids:
+            try:
+                self._driver.cache_image(image_id)
+            except Problem as problem:
+                LOG.warning(
+                    "image %s cannot be fetched: %s %s", image_id, problem, problem.internal
+                )
 
 
 class ComputeAgent:
@@ -81,7 +95,7 @@ class ComputeAgent:
         )
         self._server = bus.serve(
             Address(COMPUTE_TOPIC, server=identity.host),
-            ComputeEndpoint(worker=self._worker, external_events=external_events),
+            ComputeEndpoint(worker=self._worker, driver=driver, external_events=external_events),
             threads=threads,
         )
         self._resources = Periodic("compute-resources", resources_interval_s, self._report)

@@ -10,10 +10,10 @@ from groundwork.context import RequestContext
 from groundwork.database import Database, Transaction
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Scatter
-from nova.compute.messages import TakeExternalEvents
 from nova.db.api import instance_mappings
 from nova.db.cell import server_migrations, servers
 from nova.domain.external_event import EventName, ExternalEvent
+from nova.lifecycle.host_messages import TakeExternalEvents
 from nova.rpc.bus import Address, Bus
 from nova.saga.messages import COMPUTE_TOPIC
 

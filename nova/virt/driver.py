@@ -95,6 +95,17 @@ class Driver(Protocol):
 
 
 @runtime_checkable
+class ImageCache(Protocol):
+    """A driver that can fetch images before a guest needs them."""
+
+    def cache_image(self, image_id: str) -> None:
+        """Make sure that the image is on the host; one that is there already is success.
+
+        :raises Unavailable: it cannot be fetched now.
+        """
+
+
+@runtime_checkable
 class PowerControl(Protocol):
     """A driver that can switch its guests on and off.
 

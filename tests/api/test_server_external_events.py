@@ -10,10 +10,10 @@ import pytest
 
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.cells.registry import Cell
-from nova.compute.messages import TakeExternalEvents
 from nova.domain.external_event import EventName, EventStatus, ExternalEvent
 from nova.domain.migration import MigrationStatus
 from nova.lifecycle.external_events import ExternalEventDelivery
+from nova.lifecycle.host_messages import TakeExternalEvents
 from nova.rpc.bus import Address
 from nova.saga.messages import COMPUTE_TOPIC
 from tests.api.deployment import Deployment, keys_of, make_server, sample

@@ -3,103 +3,82 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
-from groundwork.errors import Conflict, Invalid, NotFound, Problem, Unavailable
-from nova.clients.placement import Placement
 from nova.cmd.manage.deployment import Deployment
-from nova.db.api import aggregate_members, host_mappings
+from nova.db.api import aggregates, host_mappings
 from nova.db.cell import compute_nodes
+from nova.db.cell.compute_nodes import ComputeNodeRow
+from nova.lifecycle.aggregate_mirror import Mirrored, Result, mirror_host
 
-
-class _Unsynced(Problem):
-    """A host was left as it was; the fact ``status`` is the exit status that stands for the reason."""
+_SEVERAL_NODES = 1
+_STATUSES = {
+    Result.SAME: 0,
+    Result.CHANGED: 0,
+    Result.FAILED: 2,
+    Result.CONFLICT: 3,
+    Result.NO_MAPPING: 4,
+    Result.NO_NODE: 5,
+    Result.NO_PROVIDER: 6,
+}
 
 
 def sync_aggregates(deployment: Deployment, given: argparse.Namespace) -> int:
     """1: a host with several nodes. 2: Placement fails. 3: not written. 4: host not mapped. 5: no node. 6: no provider.
 
-    Hosts in trouble do not keep others from being mirrored; the first trouble is the exit status.
+    Hosts in trouble do not keep others from being mirrored; the first trouble is the exit status. Only a Placement that
+    does not answer ends it at once.
     """
     placement = deployment.placement()
+    with deployment.api_database().read() as tx:
+        found = aggregates.list_aggregates(tx)
+    nodes: dict[str, tuple[ComputeNodeRow, ...] | None] = {}
     status = 0
-    for host, aggregates in _aggregates_by_host(deployment).items():
-        try:
-            provider = _node_of(deployment, host)
-            added = add_to_aggregates(placement, provider, aggregates)
-        except Unavailable as problem:
-            print(f"Placement fails: {problem}")
-            return 2
-        except (NotFound, Conflict, Invalid, _Unsynced) as problem:
-            found, line = _reason(host, problem)
-            print(line)
-            status = status or found
+    for host in sorted({host for each in found for host in each.hosts}):
+        nodes[host] = _nodes_of(deployment, host)
+        if len(nodes[host] or ()) > 1:
+            print(f"Host {host} has several compute nodes; aggregates do not say which is meant.")
+            status = status or _SEVERAL_NODES
             continue
-        if given.verbose:
-            for aggregate in aggregates:
-                done = "Added" if aggregate in added else "Already there:"
-                print(f"{done} host {host} (provider {provider}) in aggregate {aggregate}")
+        for aggregate in (each for each in found if host in each.hosts):
+            for done in mirror_host(
+                host,
+                aggregate.uuid,
+                is_member=True,
+                nodes_of=nodes.__getitem__,
+                placement=placement,
+            ):
+                _tell(done, aggregate.uuid, verbose=given.verbose)
+                status = status or _STATUSES[done.result]
+                if done.result is Result.FAILED:
+                    return _STATUSES[done.result]
+            if status and done.result in (Result.NO_MAPPING, Result.NO_NODE, Result.NO_PROVIDER):
+                break
     return status
 
 
-def add_to_aggregates(
-    placement: Placement, provider: str, aggregates: Iterable[str]
-) -> frozenset[str]:
-    """Put a provider into these aggregates; those that it was not in yet. It stays in all others.
-
-    :raises NotFound: no such provider.
-    :raises Conflict: others change the provider all the time.
-    """
-    wanted = frozenset(aggregates)
-    added: frozenset[str] = frozenset()
-
-    def change(present: frozenset[str]) -> frozenset[str]:
-        nonlocal added
-        added = wanted - present
-        return present | wanted
-
-    placement.change_aggregates(provider, change)
-    return added
-
-
-def _aggregates_by_host(deployment: Deployment) -> Mapping[str, Sequence[str]]:
-    with deployment.api_database().read() as tx:
-        members = aggregate_members.list_members(tx)
-    return {
-        host: [member.aggregate_uuid for member in found]
-        for host, found in groupby(members, key=lambda member: member.host)
-    }
-
-
-def _node_of(deployment: Deployment, host: str) -> str:
-    """The uuid of the only node of a host, which is also that of its provider. :raises _Unsynced: there is none."""
+def _nodes_of(deployment: Deployment, host: str) -> tuple[ComputeNodeRow, ...] | None:
+    """The nodes of a host; None when it is in no cell."""
     with deployment.api_database().read() as tx:
         mapping = host_mappings.find(tx, host)
-    cell = next(
-        (cell for cell in deployment.cells() if mapping and cell.id == mapping.cell_id), None
-    )
+    cells = (cell for cell in deployment.cells() if mapping and cell.id == mapping.cell_id)
+    cell = next(cells, None)
     if cell is None:
-        raise _Unsynced(
-            f"No host mapping found for {host}: run 'cell_v2 discover_hosts'.", status=4
-        )
+        return None
     with deployment.database(cell).read() as tx:
-        nodes = compute_nodes.list_on_host(tx, host)
-    match nodes:
-        case []:
-            raise _Unsynced(f"No compute node found for host {host} in cell {cell.uuid}.", status=5)
-        case [node]:
-            return node.uuid
-    raise _Unsynced(
-        f"Host {host} has {len(nodes)} compute nodes; aggregates say nothing about which is meant.",
-        status=1,
-    )
+        return tuple(compute_nodes.list_on_host(tx, host))
 
 
-def _reason(host: str, problem: Problem) -> tuple[int, str]:
-    match problem:
-        case _Unsynced():
-            return problem.facts["status"], str(problem)
-        case NotFound():
-            return 6, f"No resource provider found for host {host}."
-    return 3, f"The provider of host {host} could not be updated: {problem}"
+def _tell(done: Mirrored, aggregate_uuid: str, *, verbose: bool) -> None:
+    match done.result:
+        case Result.SAME | Result.CHANGED if not verbose:
+            return
+        case Result.SAME | Result.CHANGED:
+            assert done.node is not None
+            said = "Added" if done.result is Result.CHANGED else "Already there:"
+            print(
+                f"{said} host {done.host} (provider {done.node.uuid}) in aggregate {aggregate_uuid}"
+            )
+        case Result.FAILED:
+            print(f"Placement fails: {done.reason}")
+        case _:
+            print(f"Host {done.host} was left as it was: {done.result} {done.reason}".rstrip())

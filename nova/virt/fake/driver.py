@@ -184,6 +184,15 @@ class FakeDriver:
         with self._files.locked():
             self._files.remove(uuid)
 
+    def cache_image(self, image_id: str) -> None:
+        """See ``ImageCache``. There are no bytes to fetch: the id is noted."""
+        self._faults.strike("cache_image", image_id)
+        self._files.note_image(image_id)
+
+    def cached_images(self) -> tuple[str, ...]:
+        """The images that were asked for so far, sorted."""
+        return self._files.noted_images()
+
     def power_on(self, uuid: str) -> None:
         """See ``PowerControl``."""
         self._switch("power_on", uuid, PowerState.RUNNING)

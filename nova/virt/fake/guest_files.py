@@ -24,6 +24,7 @@ from nova.virt.guest import GuestSpec, PowerState
 
 _SUFFIX = ".json"
 _UNFINISHED = ".tmp"
+_IMAGES = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,18 @@ class GuestFiles:
         """Make sure that the guest has no file."""
         with _reachable():
             self._path(uuid).unlink(missing_ok=True)
+
+    def note_image(self, image_id: str) -> None:
+        """Remember that the image is on the host."""
+        folder = self._directory / _IMAGES
+        with _reachable():
+            folder.mkdir(exist_ok=True)
+            (folder / str(uuidlib.UUID(image_id))).touch()
+
+    def noted_images(self) -> tuple[str, ...]:
+        """The images that are on the host, sorted."""
+        with _reachable():
+            return tuple(sorted(path.name for path in (self._directory / _IMAGES).glob("*")))
 
     def _path(self, uuid: str) -> Path:
         try:

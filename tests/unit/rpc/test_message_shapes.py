@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nova.compute import messages as compute_messages
 from nova.conductor import messages as conductor_messages
+from nova.lifecycle import host_messages
 from nova.rpc.shape import message_shape, misfits
 from nova.saga import messages as saga_messages
 from nova.scheduler import messages as scheduler_messages
@@ -20,7 +20,7 @@ from nova.scheduler import messages as scheduler_messages
 KEPT = Path(__file__).with_name("message_shapes.json")
 MESSAGES = {
     found.__name__: found
-    for module in (saga_messages, conductor_messages, compute_messages, scheduler_messages)
+    for module in (saga_messages, conductor_messages, host_messages, scheduler_messages)
     for found in vars(module).values()
     if isinstance(found, type) and hasattr(found, "__message__")
 }

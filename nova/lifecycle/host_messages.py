@@ -1,4 +1,4 @@
-"""What computes are told, besides what waits for them in the journal."""
+"""What computes are told, besides what waits for them in the journal. They may be lost like every cast."""
 
 from __future__ import annotations
 
@@ -14,3 +14,10 @@ class TakeExternalEvents:
     """
 
     events: tuple[ExternalEvent, ...]
+
+
+@message()
+class CacheImages:
+    """Fetch these images now, so that later servers need not wait for them. Losing it costs that wait."""
+
+    image_ids: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Host aggregates: sets of hosts with metadata, of any cell."""
