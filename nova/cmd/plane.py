@@ -34,6 +34,7 @@ from nova.scheduler.hosts import HostTable
 from nova.scheduler.options import rules_from_conf
 from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
+from nova.scheduler.server_places import ServerPlaces
 from nova.scheduler.service import SchedulerEndpoint
 from nova.service import Identity
 
@@ -117,15 +118,21 @@ class Plane:
             scatter=self.scatter,
             default_zone=conf.default_availability_zone,
             with_counts=rules.needs_counts,
+            with_images=rules.needs_images,
+        )
+        servers = ServerPlaces(
+            api_database=self.api_database, registry=self.registry, scatter=self.scatter
         )
         selector = Selector(
             hosts=hosts,
             rules=rules,
+            servers=servers,
             max_placement_results=conf.scheduler.max_placement_results,
         )
         rehearsal = Rehearsal(
             hosts=hosts,
             rules=rules,
+            servers=servers,
             max_placement_results=conf.scheduler.max_placement_results,
         )
         return SchedulerDaemon(

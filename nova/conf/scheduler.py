@@ -112,6 +112,22 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         1.0,
         "Preference for hosts without members of a soft-anti-affinity server group.",
     ),
+    _multiplier(
+        "image_props",
+        0.0,
+        "Preference for hosts with servers of like images; negative, without. Costs a query of each cell more.",
+    ),
+    cfg.ListOpt(
+        "image_props_weight_setting",
+        default=[],
+        help="ImagePropertiesWeigher: what image properties count, as PROPERTY=NUMBER; those not named count 1. Set "
+        "those that do not matter to 0.",
+    ),
+    _multiplier(
+        "cross_cell_move",
+        1_000_000.0,
+        "Preference for the cell in which a moved server is; negative, for other cells.",
+    ),
     cfg.StrOpt(
         "image_properties_default_architecture",
         help="ImagePropertiesFilter: architecture of images that name none. Set it where hosts differ.",

@@ -38,3 +38,5 @@ class RequestSpec:
     is_volume_backed: bool = False
     #: The group that the server belongs to; where its members are is filled in for each decision.
     group: ServerGroup | None = None
+    #: The cell (uuid) in which the server is that is to be moved; None for new servers.
+    current_cell: str | None = None

@@ -30,6 +30,12 @@ class Ledger:
         # Most decisions give out nothing before they end; looking it up then costs more than all the rest here.
         return free - self._taken[provider, resource_class] if self._taken else free
 
+    def used(self, provider: str, resource_class: str) -> int:
+        """What is given out already; 0 of a class that the provider does not have."""
+        summary = self._summaries.get(provider)
+        room = summary.resources.get(resource_class) if summary else None
+        return room.used + self._taken.get((provider, resource_class), 0) if room else 0
+
     def fits(self, request: AllocationRequest) -> bool:
         """Whether one more server fits in this way."""
         if not self._taken:
@@ -65,6 +71,10 @@ class Candidate:
         if len(self.providers) == 1:
             return free(self.providers[0], resource_class)
         return sum(free(provider, resource_class) for provider in self.providers)
+
+    def used(self, resource_class: str) -> int:
+        """What is given out of a class on these providers."""
+        return sum(self.ledger.used(provider, resource_class) for provider in self.providers)
 
     def way(self) -> AllocationRequest | None:
         """How to place the next server here; None when nothing is left."""

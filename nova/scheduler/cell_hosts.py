@@ -13,6 +13,7 @@ from nova.scheduler.host_rows import (
     NodeFacts,
     ServiceFacts,
     read_counts,
+    read_images,
     read_nodes,
     read_services,
 )
@@ -28,13 +29,22 @@ class Reading(NamedTuple):
     counts: Mapping[tuple[str, str], Counts] | None
 
 
-def read_cell(tx: Transaction, *, since: datetime | None, with_counts: bool) -> Reading:
-    """All services of a cell, the nodes that have reported since then (all after None), and counts on demand."""
+def read_cell(
+    tx: Transaction, *, since: datetime | None, with_counts: bool, with_images: bool = False
+) -> Reading:
+    """All services of a cell, the nodes that have reported since then (all after None), and counts on demand.
+
+    ``with_images`` tells with the counts of which images the servers are.
+    """
+    counts = read_counts(tx) if with_counts else None
+    if counts is not None and with_images:
+        for place, images in read_images(tx).items():
+            counts[place] = counts.get(place, Counts())._replace(images=images)
     return Reading(
         is_full=since is None,
         services=read_services(tx),
         nodes=read_nodes(tx, since),
-        counts=read_counts(tx) if with_counts else None,
+        counts=counts,
     )
 
 
@@ -112,6 +122,7 @@ class CellHosts:
             aggregates=aggregates,
             num_instances=counts.servers,
             num_io_ops=counts.busy,
+            images=counts.images,
         )
         return found
 

@@ -44,6 +44,16 @@ class Rules:
             w.needs_counts and w.multiplier for w in self.weighers
         )
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether hosts have to tell of which images they have servers."""
+        return any(w.needs_images and w.multiplier for w in self.weighers)
+
+    @property
+    def needs_server_hosts(self) -> bool:
+        """Whether it matters where the servers are that hints name."""
+        return any(f.needs_server_hosts for f in self.filters)
+
 
 class Standings:
     """The candidates that passed, by weight; kept up to date while one request's servers are placed.
@@ -104,7 +114,7 @@ class Standings:
         candidate.host = with_more_servers(candidate.host, 1)
         if self._ask.spec.group is not None:
             self._group_has_grown(candidate.host.host)
-        if candidate.way() is None or self._why_not(candidate.host):
+        if candidate.way() is None or self._why_not(candidate):
             self._leave(candidate)
         if len(candidate.providers) == 1:
             self._weigh_again([candidate])
@@ -117,7 +127,7 @@ class Standings:
         """A member of the request's group was placed: what the group wants of every host may be another thing now."""
         self._ask = self._ask.after_placing(host)
         for other in self.candidates:
-            if self._is_in[self._positions[id(other)]] and self._why_not(other.host):
+            if self._is_in[self._positions[id(other)]] and self._why_not(other):
                 self._leave(other)
         self._weigh_again(self.candidates)
 
@@ -128,7 +138,7 @@ class Standings:
             self._leave(candidate)
 
     def _passes(self, candidate: Candidate) -> bool:
-        reason = self._why_not(candidate.host)
+        reason = self._why_not(candidate)
         if reason is None:
             return True
         self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
@@ -156,11 +166,17 @@ class Standings:
         rows = np.array([row(weigher) for weigher in self._weighers], dtype=np.float64)
         return rows.reshape(len(self._weighers), len(self.candidates))
 
-    def _why_not(self, host: HostView) -> Reason | None:
+    def _why_not(self, candidate: Candidate) -> Reason | None:
+        host = candidate.host
         if self._names_hosts and (reason := _outside_of_request(host, self._ask)):
             return reason
         for one in self._filters:
-            if reason := one.reject(host, self._ask):
+            reason = (
+                one.reject_candidate(candidate, self._ask)
+                if one.needs_room
+                else one.reject(host, self._ask)
+            )
+            if reason:
                 return reason
         return None
 

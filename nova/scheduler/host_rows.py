@@ -12,7 +12,7 @@ from groundwork.database import Transaction
 from nova.db.api.models import aggregate_hosts, aggregate_metadata, aggregates, host_mappings
 from nova.db.cell.models import compute_nodes, instances, services
 from nova.db.cell.services import COMPUTE
-from nova.scheduler.host_view import AggregateView
+from nova.scheduler.host_view import AggregateView, ImageOnHost
 
 # How much the clocks of those who write rows may differ. Larger: more rows are read again for nothing; smaller: a
 # change written by a slow clock is seen only at the next full reading.
@@ -63,10 +63,11 @@ class NodeFacts(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Living servers of a node, and those among them that are being built, moved, copied."""
+    """Living servers of a node, those among them that are being built, moved, copied, and their images."""
 
     servers: int = 0
     busy: int = 0
+    images: tuple[ImageOnHost, ...] = ()
 
 
 def read_services(tx: Transaction) -> dict[str, ServiceFacts]:
@@ -101,6 +102,39 @@ def read_counts(tx: Transaction) -> dict[tuple[str, str], Counts]:
         .group_by(instances.c.host, instances.c.node)
     )
     return {(r.host, r.node or r.host): Counts(r.servers, int(r.busy)) for r in found}
+
+
+def read_images(tx: Transaction) -> dict[tuple[str, str], tuple[ImageOnHost, ...]]:
+    """Of which images there are servers, by host and node. Servers on volumes have no image and are passed over.
+
+    Each server remembers the properties that its image had. They are read once for an image and not once for a server,
+    from its newest server: a host may have thousands of servers, and images hardly change.
+    """
+    has_image = sa.and_(
+        instances.c.deleted == 0,
+        instances.c.host.is_not(None),
+        instances.c.image_ref.is_not(None),
+        instances.c.image_ref != "",
+    )
+    newest = sa.select(sa.func.max(instances.c.id)).where(has_image).group_by(instances.c.image_ref)
+    properties = {
+        row.image_ref: row.image_properties or {}
+        for row in tx.execute(
+            sa.select(instances.c.image_ref, instances.c.image_properties).where(
+                instances.c.id.in_(newest)
+            )
+        )
+    }
+    by = (instances.c.host, instances.c.node, instances.c.image_ref)
+    found: dict[tuple[str, str], tuple[ImageOnHost, ...]] = {}
+    counted = sa.select(*by, sa.func.count().label("servers")).where(has_image).group_by(*by)
+    for row in tx.execute(counted.order_by(instances.c.image_ref)):
+        # An image whose first server has come between the two queries is seen next time.
+        if row.image_ref in properties:
+            place = (row.host, row.node or row.host)
+            image = ImageOnHost(properties[row.image_ref], row.servers)
+            found[place] = (*found.get(place, ()), image)
+    return found
 
 
 def read_mappings(tx: Transaction) -> dict[str, int]:

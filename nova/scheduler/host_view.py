@@ -20,6 +20,14 @@ class AggregateView:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageOnHost:
+    """An image of which a host has servers: its properties, and how many they are."""
+
+    properties: Mapping[str, Any]
+    servers: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostView:
     """One node and the compute service that drives it, as last read from the node's cell.
 
@@ -46,6 +54,8 @@ class HostView:
     #: Living servers, and those of them that are being built or moved; 0 when no filter or weigher wants to know.
     num_instances: int = 0
     num_io_ops: int = 0
+    #: Images of these servers; empty when no weigher wants to know.
+    images: tuple[ImageOnHost, ...] = ()
 
     def aggregate_values(self, key: str) -> frozenset[str]:
         """What the aggregates of this host say under ``key``; a value with commas is several."""
@@ -61,6 +71,8 @@ class Ask:
 
     spec: RequestSpec
     now: datetime
+    #: The host of each server that the hints ``same_host`` and ``different_host`` name, as far as it is on one.
+    server_hosts: Mapping[str, str] = field(default_factory=dict)
 
     def after_placing(self, host: str) -> Ask:
         """The request after one of its servers was placed there: its group has one more member."""

@@ -78,16 +78,20 @@ class HostTable:
         scatter: Scatter,
         default_zone: str = "nova",
         with_counts: bool = True,
+        with_images: bool = False,
         freshness: Freshness | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = columns.now,
     ) -> None:
-        """``with_counts``: whether ``num_instances`` and ``num_io_ops`` are wanted. ``clock``: monotonic seconds."""
+        """``with_counts``: whether ``num_instances`` and ``num_io_ops`` are wanted, ``with_images``: whether ``images``
+        are. ``clock``: monotonic seconds.
+        """
         self._api_database = api_database
         self._registry = registry
         self._scatter = scatter
         self._default_zone = default_zone
-        self._with_counts = with_counts
+        self._with_counts = with_counts or with_images
+        self._with_images = with_images
         self._fresh = freshness or Freshness()
         self._clock = clock
         self._now = now
@@ -232,7 +236,9 @@ class HostTable:
         ages_s = [_age_s(self._cells[cell.id].counted_at, at) for cell in cells]
         with_counts = self._with_counts and max(ages_s) >= self._fresh.counts_s
         self._readings += 1
-        query = partial(read_cell, since=since, with_counts=with_counts)
+        query = partial(
+            read_cell, since=since, with_counts=with_counts, with_images=self._with_images
+        )
         for cell, answer in self._scatter.ask(cells, query).items():
             hosts = self._cells[cell.id]
             if isinstance(answer, Late | Down):

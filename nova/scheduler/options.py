@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from oslo_config import cfg
 
+from groundwork.errors import Invalid
 from nova.scheduler.decision import Rules
 from nova.scheduler.filters import FilterOptions, load_filters
-from nova.scheduler.weights import load_weighers
+from nova.scheduler.weights import WeigherOptions, load_weighers
 
 _SUFFIX = "_weight_multiplier"
 
@@ -14,7 +17,7 @@ _SUFFIX = "_weight_multiplier"
 def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
     """How ``[filter_scheduler]`` says that hosts are chosen.
 
-    :raises Invalid: it names a class that is not there; one line for the operator.
+    :raises Invalid: it names a class that is not there, or a weight that is no number; one line for the operator.
     """
     group = conf.filter_scheduler
     options = FilterOptions(
@@ -35,7 +38,25 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
         filters=load_filters(
             available=group.available_filters, enabled=group.enabled_filters, options=options
         ),
-        weighers=load_weighers(classes=group.weight_classes, multipliers=multipliers),
+        weighers=load_weighers(
+            classes=group.weight_classes,
+            multipliers=multipliers,
+            options=WeigherOptions(image_props_weights=_weights(group.image_props_weight_setting)),
+        ),
         host_subset_size=group.host_subset_size,
         shuffle_equal=group.shuffle_best_same_weighed_hosts,
     )
+
+
+def _weights(settings: Iterable[str]) -> dict[str, float]:
+    """``os_distro=2`` and so on."""
+    weights = {}
+    for setting in settings:
+        name, _, number = setting.partition("=")
+        try:
+            weights[name.strip()] = float(number)
+        except ValueError:
+            raise Invalid(
+                f"[filter_scheduler] image_props_weight_setting: {setting!r} is not PROPERTY=NUMBER."
+            ) from None
+    return weights

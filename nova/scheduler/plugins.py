@@ -12,16 +12,23 @@ from groundwork.errors import Invalid
 T = TypeVar("T")
 
 
-def load_classes(paths: Iterable[str], kind: type[T]) -> tuple[type[T], ...]:
+def load_classes(
+    paths: Iterable[str], kind: type[T], *, own: Iterable[type[T]] = ()
+) -> tuple[type[T], ...]:
     """The classes at these paths, each once, in order.
 
     A path names a class, or a function that gives several: ``nova.scheduler.filters.all_filters``.
 
+    :param own: classes that come with the scheduler. They are found by name under whatever module of their package,
+        because configurations out there name modules (``...weights.ram.RAMWeigher``) that are cut otherwise here.
     :raises Invalid: there is nothing of that kind at a path; one line for the operator.
     """
     found: dict[type[T], None] = {}
+    by_name = {one.__name__: one for one in own}
+    package = kind.__module__.rpartition(".")[0] + "."
     for path in paths:
-        thing = _import(path)
+        thing = by_name.get(path.rpartition(".")[2]) if path.startswith(package) else None
+        thing = thing or _import(path)
         members: Sequence[object] = [thing] if inspect.isclass(thing) else list(thing())
         for member in members:
             if not (inspect.isclass(member) and issubclass(member, kind)):

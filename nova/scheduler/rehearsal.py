@@ -16,9 +16,10 @@ from nova.scheduler.claims import Placement
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.demand import candidate_query
 from nova.scheduler.explanation import Refusal, explain, no_valid_host
-from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.host_view import HostView
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.look import Look
+from nova.scheduler.server_places import ServerPlaces, ask_of
 from nova.scheduler.trying import Attempt, Trying
 
 
@@ -30,10 +31,13 @@ class Rehearsal:
         *,
         hosts: HostTable,
         rules: Rules,
+        servers: ServerPlaces | None = None,
         max_placement_results: int = 1000,
         now: Callable[[], datetime] = columns.now,
     ) -> None:
+        """``servers`` finds the servers that hints name; without it they are nowhere."""
         self._hosts = hosts
+        self._servers = servers
         self._rules = rules
         self._limit = max_placement_results
         self._now = now
@@ -59,7 +63,7 @@ class Rehearsal:
         except Invalid as nonsense:
             told = no_valid_host(self._hosts.count(), {}, remark=nonsense.text)
             return Outlook(would_fit=False, message=told.text)
-        ask = Ask(spec, self._now())
+        ask = ask_of(spec, self._now(), rules=self._rules, servers=self._servers)
         # The second look, at every host, is for requests of more servers than the first one's hosts can take.
         for limit in (self._limit, None):
             look = Look(self._hosts, self._rules, placement, ask, limit, seed)

@@ -17,10 +17,10 @@ from nova.scheduler.claims import Claims, Placement
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.demand import candidate_query
 from nova.scheduler.explanation import Refusal, explain, no_valid_host
-from nova.scheduler.host_view import Ask
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.look import Look
 from nova.scheduler.messages import Selections
+from nova.scheduler.server_places import ServerPlaces, ask_of
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,13 @@ class Selector:
         *,
         hosts: HostTable,
         rules: Rules,
+        servers: ServerPlaces | None = None,
         max_placement_results: int = 1000,
         now: Callable[[], datetime] = columns.now,
     ) -> None:
+        """``servers`` finds the servers that hints name; without it they are nowhere."""
         self._hosts = hosts
+        self._servers = servers
         self._rules = rules
         self._limit = max_placement_results
         self._now = now
@@ -64,7 +67,8 @@ class Selector:
             candidate_query(spec)
         except Invalid as nonsense:
             raise no_valid_host(self._hosts.count(), {}, remark=nonsense.text) from nonsense
-        look = Look(self._hosts, self._rules, placement, Ask(spec, self._now()), self._limit, seed)
+        ask = ask_of(spec, self._now(), rules=self._rules, servers=self._servers)
+        look = Look(self._hosts, self._rules, placement, ask, self._limit, seed)
         run = _Run(look, claims)
         try:
             run.place(servers)

@@ -16,6 +16,7 @@ from nova.scheduler.filters.aggregate_filters import (
     AggregateMultiTenancyIsolation,
     AggregateTypeAffinityFilter,
 )
+from nova.scheduler.filters.all_hosts_filter import AllHostsFilter
 from nova.scheduler.filters.availability_zone_filter import AvailabilityZoneFilter
 from nova.scheduler.filters.cidr_affinity_filter import SimpleCIDRAffinityFilter
 from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
@@ -23,12 +24,14 @@ from nova.scheduler.filters.compute_filter import ComputeFilter
 from nova.scheduler.filters.filter import Filter, FilterOptions, Reason
 from nova.scheduler.filters.image_properties_filter import ImagePropertiesFilter
 from nova.scheduler.filters.isolated_hosts_filter import IsolatedHostsFilter
+from nova.scheduler.filters.json_filter import JsonFilter
 from nova.scheduler.filters.load_filters import (
     AggregateIoOpsFilter,
     AggregateNumInstancesFilter,
     IoOpsFilter,
     NumInstancesFilter,
 )
+from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from nova.scheduler.filters.server_group_filters import (
     ServerGroupAffinityFilter,
     ServerGroupAntiAffinityFilter,
@@ -47,15 +50,19 @@ def all_filters() -> tuple[type[Filter], ...]:
         AggregateMultiTenancyIsolation,
         AggregateNumInstancesFilter,
         AggregateTypeAffinityFilter,
+        AllHostsFilter,
         AvailabilityZoneFilter,
         ComputeCapabilitiesFilter,
         ComputeFilter,
+        DifferentHostFilter,
         ImagePropertiesFilter,
         IoOpsFilter,
         IsolatedHostsFilter,
+        JsonFilter,
         NumInstancesFilter,
         ServerGroupAffinityFilter,
         ServerGroupAntiAffinityFilter,
+        SameHostFilter,
         SimpleCIDRAffinityFilter,
     )
 
@@ -69,7 +76,7 @@ def load_filters(
     :param enabled: class names.
     :raises Invalid: a path leads nowhere, or an enabled filter is not available; one line for the operator.
     """
-    known = {found.__name__: found for found in load_classes(available, Filter)}
+    known = {found.__name__: found for found in load_classes(available, Filter, own=all_filters())}
     unknown = [name for name in enabled if name not in known]
     if unknown:
         raise Invalid(

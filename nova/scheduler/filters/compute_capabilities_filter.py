@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
+from nova.scheduler.candidates import Candidate
 from nova.scheduler.filters.filter import Filter, Reason
+from nova.scheduler.filters.host_facts import fact
 from nova.scheduler.filters.requirement import NOT_COMPARED, is_met
-from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.host_view import Ask
 
 _SCOPE = "capabilities"
-_CAPABILITIES = frozenset(
-    {
-        "cpu_info",
-        "host",
-        "host_ip",
-        "hypervisor_hostname",
-        "hypervisor_type",
-        "hypervisor_version",
-        "local_gb",
-        "memory_mb",
-        "num_instances",
-        "num_io_ops",
-        "vcpus",
-        "vcpus_total",
-    }
-)
-_FIELDS = {"hypervisor_hostname": "node", "vcpus_total": "vcpus"}
 
 
 class ComputeCapabilitiesFilter(Filter):
     """Hosts that satisfy each extra spec ``capabilities:NAME[:SUBNAME...]`` and each one without a scope.
 
-    Names are ``cpu_info`` (with its keys as subnames), ``host``, ``hypervisor_type``, ``hypervisor_version``,
-    ``vcpus`` and the like. A name that the host does not have is not satisfied; other scopes are somebody else's.
+    Names are those of ``host_facts.py``: ``cpu_info`` (with its keys as subnames), ``hypervisor_type``,
+    ``free_ram_mb`` and the like. A name that the host does not have is not satisfied; other scopes are somebody else's.
     """
+
+    needs_room: ClassVar[bool] = True
 
     def applies(self, ask: Ask) -> bool:
         return any(_path(key) for key in ask.extra_specs)
 
-    def reject(self, host: HostView, ask: Ask) -> Reason | None:
+    def reject_candidate(self, candidate: Candidate, ask: Ask) -> Reason | None:
         for key, requirement in ask.extra_specs.items():
             path = _path(key)
-            if path and not _is_satisfied(host, path, requirement):
+            if path and not _is_satisfied(candidate, path, requirement):
                 return self.because(f"{key} is not {requirement!r}")
         return None
 
@@ -56,10 +43,8 @@ def _path(key: str) -> tuple[str, ...]:
     return tuple(rest.split(":")) if scope == _SCOPE else ()
 
 
-def _is_satisfied(host: HostView, path: tuple[str, ...], requirement: str) -> bool:
-    if path[0] not in _CAPABILITIES:
-        return False
-    value: Any = getattr(host, _FIELDS.get(path[0], path[0]))
+def _is_satisfied(candidate: Candidate, path: tuple[str, ...], requirement: str) -> bool:
+    value = fact(candidate, path[0])
     for name in path[1:]:
         if not isinstance(value, Mapping) or name not in value:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from nova.scheduler.candidates import Candidate
 from nova.scheduler.host_view import Ask, HostView
 
 
@@ -38,6 +39,10 @@ class Filter:
     needs_counts: ClassVar[bool] = False
     #: Whether the filter is asked even of a host that the request forces.
     holds_for_forced_hosts: ClassVar[bool] = False
+    #: Whether the filter reads ``server_hosts`` of the request, which cost queries when hints name servers.
+    needs_server_hosts: ClassVar[bool] = False
+    #: Whether the filter wants to know what is free: then ``reject_candidate`` is asked.
+    needs_room: ClassVar[bool] = False
 
     @classmethod
     def from_options(cls, options: FilterOptions) -> Self:
@@ -51,6 +56,10 @@ class Filter:
     def reject(self, host: HostView, ask: Ask) -> Reason | None:
         """Why the host cannot take the request, None when it can."""
         raise NotImplementedError
+
+    def reject_candidate(self, candidate: Candidate, ask: Ask) -> Reason | None:
+        """As ``reject``, with what Placement says of the host's room at hand."""
+        return self.reject(candidate.host, ask)
 
     def because(self, text: str) -> Reason:
         """A reason that is counted under this filter's name."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nova.scheduler.plugins import load_classes
+from nova.scheduler.weights.cross_cell import CrossCellWeigher
+from nova.scheduler.weights.image_props import ImagePropertiesWeigher
 from nova.scheduler.weights.server_group_weighers import (
     ServerGroupSoftAffinityWeigher,
     ServerGroupSoftAntiAffinityWeigher,
@@ -20,9 +22,9 @@ from nova.scheduler.weights.standard_weighers import (
     NumInstancesWeigher,
     RAMWeigher,
 )
-from nova.scheduler.weights.weigher import Weigher
+from nova.scheduler.weights.weigher import Weigher, WeigherOptions
 
-__all__ = ["Weigher", "all_weighers", "load_weighers"]
+__all__ = ["Weigher", "WeigherOptions", "all_weighers", "load_weighers"]
 
 
 def all_weighers() -> tuple[type[Weigher], ...]:
@@ -36,11 +38,19 @@ def all_weighers() -> tuple[type[Weigher], ...]:
         HypervisorVersionWeigher,
         ServerGroupSoftAffinityWeigher,
         ServerGroupSoftAntiAffinityWeigher,
+        ImagePropertiesWeigher,
+        CrossCellWeigher,
     )
 
 
+_DEFAULTS = WeigherOptions()
+
+
 def load_weighers(
-    *, classes: Iterable[str], multipliers: Mapping[str, float]
+    *,
+    classes: Iterable[str],
+    multipliers: Mapping[str, float],
+    options: WeigherOptions = _DEFAULTS,
 ) -> tuple[Weigher, ...]:
     """The weighers in use.
 
@@ -49,6 +59,6 @@ def load_weighers(
     :raises Invalid: a path leads nowhere; one line for the operator.
     """
     return tuple(
-        found(multiplier=multipliers.get(found.name, 1.0))
-        for found in load_classes(classes, Weigher)
+        found.from_options(options, multiplier=multipliers.get(found.name, 1.0))
+        for found in load_classes(classes, Weigher, own=all_weighers())
     )

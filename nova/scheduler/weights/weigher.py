@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.host_view import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class WeigherOptions:
+    """What operators decide about weighers, besides their multipliers."""
+
+    #: What a property counts; those not named count 1.
+    image_props_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 class Weigher:
@@ -21,9 +30,16 @@ class Weigher:
     name: ClassVar[str]
     #: Whether the weigher reads ``num_instances`` or ``num_io_ops``, which cost a query of each cell.
     needs_counts: ClassVar[bool] = False
+    #: Whether the weigher reads ``images`` of the host, which cost another one.
+    needs_images: ClassVar[bool] = False
 
     def __init__(self, *, multiplier: float = 1.0) -> None:
         self.multiplier = multiplier
+
+    @classmethod
+    def from_options(cls, options: WeigherOptions, *, multiplier: float) -> Self:
+        """The weigher as configured; those without options of their own keep this."""
+        return cls(multiplier=multiplier)
 
     @property
     def multiplier_key(self) -> str:

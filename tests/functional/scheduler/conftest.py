@@ -35,6 +35,10 @@ def _slots_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         fake_driver={"vcpus": SLOTS + RESERVED_CPUS, "memory_mb": 100000, "local_gb": DISK_GB},
         quota={"instances": -1},
         scheduler={"discover_hosts_in_cells_interval": 1},
+        filter_scheduler={
+            "enabled_filters": "ComputeFilter,ComputeCapabilitiesFilter,SameHostFilter,DifferentHostFilter,JsonFilter",
+            "image_props_weight_multiplier": 0.001,
+        },
     )
     try:
         # A fifth of a host, and a whole one.

@@ -9,7 +9,7 @@ from nova.clients.candidates import AllocationRequest, Candidates, ProviderSumma
 from nova.scheduler.candidates import group_by_host, nodes_among
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.filters import NumInstancesFilter
-from nova.scheduler.host_view import AggregateView, Ask
+from nova.scheduler.host_view import AggregateView, Ask, ImageOnHost
 from nova.scheduler.weights import (
     CPUWeigher,
     DiskWeigher,
@@ -19,7 +19,9 @@ from nova.scheduler.weights import (
     RAMWeigher,
     load_weighers,
 )
-from tests.unit.scheduler.harness import NOW, make_host, make_spec
+from nova.scheduler.weights.cross_cell import CrossCellWeigher
+from nova.scheduler.weights.image_props import ImagePropertiesWeigher
+from tests.unit.scheduler.harness import CELL2, NOW, make_host, make_spec
 
 ASK = Ask(make_spec(), NOW)
 
@@ -47,10 +49,10 @@ def answer_for(*hosts, free: dict[str, tuple[int, int]]) -> Candidates:
     )
 
 
-def ranking(hosts, free, weighers, **rules) -> list[str]:
+def ranking(hosts, free, weighers, ask=ASK, **rules) -> list[str]:
     answer = answer_for(*hosts, free=free)
     candidates = group_by_host(answer, {h.node_uuid: h for h in hosts})
-    standings = Standings(ASK, candidates, Rules((), weighers, **rules), seed=0)
+    standings = Standings(ask, candidates, Rules((), weighers, **rules), seed=0)
     return [candidate.host.host for candidate in standings.ranked()]
 
 
@@ -83,6 +85,46 @@ def test_counts_and_versions():
     assert ranking(hosts, FREE, [IoOpsWeigher(multiplier=-1.0)]) == list("cba")
     assert ranking(hosts, FREE, [NumInstancesWeigher()]) == list("cba")
     assert ranking(hosts, FREE, [HypervisorVersionWeigher()]) == list("bca")
+
+
+def images(**by_distro: int) -> dict[str, tuple[ImageOnHost, ...]]:
+    found = (ImageOnHost({"os_distro": d, "hw_disk_bus": "scsi"}, n) for d, n in by_distro.items())
+    return {"images": tuple(found)}
+
+
+@pytest.mark.parametrize(
+    ("properties", "multiplier", "weights", "order"),
+    [
+        # Equal ones by name: a has 3 servers of windows, b 2 and 5 others, c nothing.
+        ({}, 1.0, {}, "abc"),
+        ({"os_distro": "windows"}, 1.0, {}, "abc"),
+        ({"os_distro": "windows"}, -1.0, {}, "cba"),
+        ({"os_distro": "debian"}, 1.0, {}, "bac"),
+        ({"os_distro": "windows", "hw_disk_bus": "scsi"}, 1.0, {}, "bac"),
+        ({"os_distro": "windows", "hw_disk_bus": "scsi"}, 1.0, {"hw_disk_bus": 0.0}, "abc"),
+        ({"os_distro": "windows", "hw_disk_bus": "ide"}, 1.0, {}, "abc"),
+    ],
+)
+def test_like_images(properties, multiplier, weights, order):
+    hosts = [
+        make_host("a", **images(windows=3)),
+        make_host("b", **images(windows=2, debian=5)),
+        make_host("c"),
+    ]
+    weigher = ImagePropertiesWeigher(multiplier=multiplier, weights=weights)
+    ask = Ask(make_spec(image_properties=properties), NOW)
+    assert ranking(hosts, FREE, [weigher], ask) == list(order)
+
+
+@pytest.mark.parametrize(
+    ("cell", "multiplier", "order"), [(None, 1e6, "abc"), (CELL2, 1e6, "bac"), (CELL2, -1.0, "acb")]
+)
+def test_cell_of_a_moved_server(cell, multiplier, order):
+    """Hosts of another cell come last, however much room they have."""
+    hosts = [make_host("a"), make_host("b", cell_uuid=CELL2), make_host("c")]
+    weighers = [RAMWeigher(), CrossCellWeigher(multiplier=multiplier)]
+    ask = Ask(make_spec(current_cell=cell), NOW)
+    assert ranking(hosts, FREE, weighers, ask) == list(order)
 
 
 def test_multiplier_of_an_aggregate_counts_for_its_hosts():
@@ -172,6 +214,11 @@ def test_weighers_are_loaded_with_their_multipliers():
         "hypervisor_version": 1.0,
         "soft_affinity": 1.0,
         "soft_anti_affinity": 1.0,
+        "image_props": 1.0,
+        "cross_cell_move": 1.0,
     }
+    known = ["nova.scheduler.weights.ram.RAMWeigher", "nova.scheduler.weights.cpu.CPUWeigher"]
+    found = load_weighers(classes=known, multipliers={"ram": 0.5})
+    assert [(type(w), w.multiplier) for w in found] == [(RAMWeigher, 0.5), (CPUWeigher, 1.0)]
     with pytest.raises(Invalid):
         load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from groundwork.errors import Invalid
+from nova.clients.candidates import ProviderSummary, Room
+from nova.scheduler.candidates import Candidate, Ledger
 from nova.scheduler.filters import Filter, FilterOptions, Reason, all_filters, load_filters
 from nova.scheduler.filters.aggregate_filters import (
     AggregateImagePropertiesIsolation,
@@ -15,20 +17,23 @@ from nova.scheduler.filters.aggregate_filters import (
     AggregateMultiTenancyIsolation,
     AggregateTypeAffinityFilter,
 )
+from nova.scheduler.filters.all_hosts_filter import AllHostsFilter
 from nova.scheduler.filters.availability_zone_filter import AvailabilityZoneFilter
 from nova.scheduler.filters.cidr_affinity_filter import SimpleCIDRAffinityFilter
 from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
 from nova.scheduler.filters.compute_filter import ComputeFilter
 from nova.scheduler.filters.image_properties_filter import ImagePropertiesFilter
 from nova.scheduler.filters.isolated_hosts_filter import IsolatedHostsFilter
+from nova.scheduler.filters.json_filter import JsonFilter
 from nova.scheduler.filters.load_filters import (
     AggregateIoOpsFilter,
     AggregateNumInstancesFilter,
     IoOpsFilter,
     NumInstancesFilter,
 )
+from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from nova.scheduler.filters.requirement import is_met
-from nova.scheduler.host_view import AggregateView, Ask
+from nova.scheduler.host_view import AggregateView, Ask, HostView
 from tests.unit.scheduler.harness import NOW, SMALL, make_host, make_spec
 
 
@@ -44,9 +49,19 @@ def image(**properties: str) -> dict[str, object]:
     return {"image_properties": properties}
 
 
-def check(rule: Filter, host: dict, wishes: dict, passes: bool) -> None:
-    ask = Ask(make_spec(**wishes), NOW)
-    reason = rule.reject(make_host("h", **host), ask)
+def candidate_on(host: HostView) -> Candidate:
+    """The host with 10 of 16 VCPU, 6000 of 8000 MiB and 30 of 40 GiB free."""
+    rooms = {"VCPU": Room(16, 6), "MEMORY_MB": Room(8000, 2000), "DISK_GB": Room(40, 10)}
+    uuid = host.node_uuid
+    summary = ProviderSummary(uuid, None, uuid, frozenset(), rooms)
+    return Candidate(host, [], (uuid,), Ledger({uuid: summary}))
+
+
+def check(
+    rule: Filter, host: dict, wishes: dict, passes: bool, server_hosts: dict | None = None
+) -> None:
+    ask = Ask(make_spec(**wishes), NOW, server_hosts or {})
+    reason = rule.reject_candidate(candidate_on(make_host("h", **host)), ask)
     assert (reason is None) == passes
     if reason is not None:
         assert rule.applies(ask)
@@ -124,6 +139,11 @@ def test_load(rule, host, passes):
         ({"capabilities:vcpus_total": "= 16"}, True),
         ({"capabilities:vcpus_total": "= 17"}, False),
         ({"capabilities:no_such_thing": "1"}, False),
+        ({"capabilities:free_ram_mb": ">= 6000"}, True),
+        ({"capabilities:free_ram_mb": ">= 6001"}, False),
+        ({"capabilities:free_disk_mb": ">= 30720"}, True),
+        ({"free_disk_mb": ">= 30721"}, False),
+        ({"capabilities:vcpus_used": "== 6"}, True),
         ({"hypervisor_type": "fake"}, True),
         ({"hypervisor_type": "QEMU"}, False),
         ({"group_policy": "none", "trait:X": "required", "hw:cpu_policy": "shared"}, True),
@@ -276,7 +296,7 @@ def test_filters_are_loaded_in_the_order_of_their_names():
 
 
 def test_every_filter_can_be_made_from_options():
-    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 16
+    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 20
 
 
 @pytest.mark.parametrize(
@@ -293,3 +313,91 @@ def test_wrong_class_paths_are_told_in_one_line(available, enabled, told):
     with pytest.raises(Invalid, match=told) as caught:
         load_filters(available=available, enabled=enabled, options=FilterOptions())
     assert "\n" not in caught.value.text
+
+
+@pytest.mark.parametrize("host", [{}, {"forced_down": True}, {"num_instances": 1000}])
+def test_all_hosts(host):
+    check(AllHostsFilter(), host, {}, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hints", "passes"),
+    [
+        (SameHostFilter(), {}, True),
+        (SameHostFilter(), {"same_host": "here"}, True),
+        (SameHostFilter(), {"same_host": ["there", "here"]}, True),
+        (SameHostFilter(), {"same_host": ["there"]}, False),
+        (SameHostFilter(), {"same_host": ["nowhere"]}, False),
+        (SameHostFilter(), {"different_host": ["here"]}, True),
+        (DifferentHostFilter(), {}, True),
+        (DifferentHostFilter(), {"different_host": "here"}, False),
+        (DifferentHostFilter(), {"different_host": ["there", "here"]}, False),
+        (DifferentHostFilter(), {"different_host": ["there", "nowhere"]}, True),
+        (DifferentHostFilter(), {"same_host": ["here"]}, True),
+    ],
+)
+def test_near_servers(rule, hints, passes):
+    places = {"here": "h", "there": "other"}
+    check(rule, {}, {"scheduler_hints": hints}, passes, server_hosts=places)
+
+
+@pytest.mark.parametrize(
+    ("query", "passes"),
+    [
+        (None, True),
+        ('["and", [">=", "$free_ram_mb", 6000], [">=", "$free_disk_mb", 30720]]', True),
+        ('["and", [">=", "$free_ram_mb", 6000], [">=", "$free_disk_mb", 30721]]', False),
+        ('["or", ["<", "$free_ram_mb", 1], ["=", "$host", "h"]]', True),
+        (["=", "$hypervisor_hostname", "h"], True),
+        (['["=", "$host", "other"]'], False),
+        ('["not", ["=", "$host", "other"]]', True),
+        ('["in", "$host", "a", "h"]', True),
+        ('["in", "$host", "a", "b"]', False),
+        ('["<", 1, 2, 3]', True),
+        ('["<", 2, 1, 3]', False),
+        ('["<=", "$vcpus_used", 6]', True),
+        ('["=", "$cpu_info.arch", "x86_64"]', True),
+        ('["=", "$cpu_info.arch.deeper", "x86_64"]', False),
+        ('["=", "$nothing", "x"]', False),
+        ('[">", "$nothing", 1]', False),
+        ('[">", "$host", 1]', False),
+        ('["like", "$host", "h"]', False),
+        ('[["="], 1, 1]', False),
+        ('["="]', False),
+        ("[]", True),
+        ("no JSON", False),
+        ("[" * 100 + "]" * 100, False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_json(query, passes):
+    hints = {} if query is None else {"query": query}
+    check(JsonFilter(), {}, {"scheduler_hints": hints}, passes)
+
+
+def test_filters_of_operators_stand_beside_the_known_ones():
+    found = load_filters(
+        available=["nova.scheduler.filters.all_filters", f"{__name__}.EvenHostsFilter"],
+        enabled=["ComputeFilter", "EvenHostsFilter"],
+        options=FilterOptions(),
+    )
+    assert [type(f) for f in found] == [ComputeFilter, EvenHostsFilter]
+
+
+class EvenHostsFilter(Filter):
+    """An operator's own filter."""
+
+    def reject(self, host, ask):
+        return None if host.host[-1] in "02468" else self.because("odd")
+
+
+def test_known_filters_are_found_under_the_modules_that_configurations_name():
+    found = load_filters(
+        available=[
+            "nova.scheduler.filters.affinity_filter.SameHostFilter",
+            "nova.scheduler.filters.type_filter.AggregateTypeAffinityFilter",
+        ],
+        enabled=["SameHostFilter", "AggregateTypeAffinityFilter"],
+        options=FilterOptions(),
+    )
+    assert [type(f) for f in found] == [SameHostFilter, AggregateTypeAffinityFilter]

@@ -15,6 +15,7 @@ from nova.cells.target import Targets
 from nova.db.api import models as api
 from nova.db.cell import compute_nodes, services
 from nova.db.cell import models as cell
+from nova.scheduler.host_view import ImageOnHost
 from nova.scheduler.hosts import (
     DISABLED_CELL,
     NO_SERVICE,
@@ -23,6 +24,7 @@ from nova.scheduler.hosts import (
     UNMAPPED,
     HostTable,
 )
+from nova.scheduler.server_places import ServerPlaces
 from nova.virt.driver import NodeFacts
 from tests.unit.scheduler.harness import CELL1, CELL2, NOW, uuid_of
 
@@ -111,6 +113,14 @@ class World:
                 sa.insert(api.host_mappings),
                 {"host": host, "cell_id": ids.scalar_one(), "created_at": NOW},
             )
+
+    def map_server(self, cell_name: str | None, number: int) -> None:
+        cells = api.cell_mappings
+        with self.api.write() as tx:
+            found = tx.execute(sa.select(cells.c.id).where(cells.c.name == cell_name)).scalar()
+            row = {"instance_uuid": uuid_of(f"s{number}"), "cell_id": found, "created_at": NOW}
+            row |= {"project_id": "p", "user_id": "u", "queued_for_delete": False}
+            tx.execute(sa.insert(api.instance_mappings), row | {"vcpus": 1, "memory_mb": 1})
 
     def put_in_zone(self, host: str, zone: str) -> None:
         with self.api.write() as tx:
@@ -350,3 +360,47 @@ def test_nodes_of_a_host_and_nodes_of_a_name(world):
     assert [v.host for v in world.table.nodes_of(None, "n2")] == ["ironic"]
     assert world.table.nodes_of("nobody", None) == ()
     assert world.table.count() == 3
+
+
+def test_images_are_read_on_demand_and_once_for_each_image(world):
+    distro = {"image_ref": "i1", "image_properties": {"os_distro": "debian"}}
+    for number in range(3):
+        world.add_server("cell1", "a", number, **distro)
+    world.add_server("cell1", "a", 3, **distro, deleted=4)
+    world.add_server("cell1", "a", 4, image_ref="", image_properties={"os_distro": "volume"})
+    world.add_server("cell1", "a", 5, image_ref="i2", image_properties=None)
+    world.add_server("cell2", "b", 6, **distro)
+    assert world.find("a").hosts[uuid_of("a")].images == ()
+    world.table = world.new_table(with_counts=False, with_images=True)
+    found = world.find("a", "b").hosts
+    assert found[uuid_of("a")].images == (
+        ImageOnHost({"os_distro": "debian"}, 3),
+        ImageOnHost({}, 1),
+    )
+    assert found[uuid_of("a")].num_instances == 5
+    assert found[uuid_of("b")].images == (ImageOnHost({"os_distro": "debian"}, 1),)
+
+
+def test_aggregates_are_seen_after_a_while(world):
+    """Changes of an aggregate are seen within seconds."""
+    world.find("a")
+    world.put_in_zone("a", "east")
+    world.elapsed_s = 3
+    assert world.find("a").hosts[uuid_of("a")].zone == "east"
+
+
+def test_named_servers_are_looked_up_in_their_own_cells(world):
+    places = ServerPlaces(api_database=world.api, registry=world.registry, scatter=world.scatter)
+    for number, (name, host) in enumerate([("cell1", "a"), ("cell2", "b"), ("cell1", None)]):
+        world.add_server(name, host, number)
+        world.map_server(name, number)
+    world.add_server("cell1", "a", 3, deleted=4)
+    world.map_server("cell1", 3)
+    world.map_server(None, 4)
+    every = [uuid_of(f"s{number}") for number in range(6)]
+    assert places.hosts_of(every) == {uuid_of("s0"): "a", uuid_of("s1"): "b"}
+    world.scatter.asked.clear()
+    assert places.hosts_of([uuid_of("s1")]) == {uuid_of("s1"): "b"}
+    assert places.hosts_of([]) == {}
+    assert places.hosts_of([uuid_of("s4"), uuid_of("s5")]) == {}
+    assert [cells for cells in world.scatter.asked if cells] == [["cell2"]]

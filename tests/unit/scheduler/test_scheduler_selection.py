@@ -12,6 +12,8 @@ from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.domain.flavor import Flavor
 from nova.errors import NoValidHost
 from nova.scheduler.filters import NumInstancesFilter
+from nova.scheduler.filters.json_filter import JsonFilter
+from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from tests.unit.scheduler.harness import (
     CELL1,
     CELL2,
@@ -285,3 +287,48 @@ def test_best_hosts_share_servers_by_chance_when_asked_to():
     assert len(shuffled) > 3
     subset = {make_plant(*hosts, host_subset_size=2).hosts_of(seed=seed)[0] for seed in range(20)}
     assert subset == {"h0", "h1"}
+
+
+class Places:
+    """Where servers are; remembers whom it was asked for."""
+
+    def __init__(self, hosts: dict[str, str]) -> None:
+        self.hosts = hosts
+        self.asked: list[set[str]] = []
+
+    def hosts_of(self, servers):
+        self.asked.append(set(servers))
+        return {server: self.hosts[server] for server in servers if server in self.hosts}
+
+
+def test_named_servers_draw_and_repel():
+    near, far = (
+        make_spec(scheduler_hints={"same_host": ["s"]}),
+        make_spec(scheduler_hints={"different_host": ["s", "t"]}),
+    )
+    plant = make_plant(
+        *(make_host(name) for name in "abc"), filters=(SameHostFilter(), DifferentHostFilter())
+    )
+    plant.selector._servers = places = Places({"s": "b", "t": "a"})
+    assert plant.hosts_of(near) == ["b"]
+    assert plant.hosts_of(far, count=2) == ["c", "c"]
+    assert places.asked == [{"s"}, {"s", "t"}]
+    with pytest.raises(NoValidHost, match="SameHostFilter removed 3"):
+        plant.select(make_spec(scheduler_hints={"same_host": ["lost"]}))
+
+
+def test_named_servers_are_looked_up_only_when_a_filter_cares():
+    plant = make_plant(make_host("a"))
+    plant.selector._servers = places = Places({})
+    assert plant.hosts_of(make_spec(scheduler_hints={"same_host": ["s"]})) == ["a"]
+    assert places.asked == []
+
+
+def test_room_that_is_given_out_counts_for_filters_of_room():
+    """The query is asked again after each server of the request."""
+    query = '[">=", "$free_ram_mb", 1024]'
+    plant = make_plant(make_host("a"), slots=4, filters=(JsonFilter(),))
+    spec = make_spec(scheduler_hints={"query": query})
+    with pytest.raises(NoValidHost, match="There is room for 3 of 4 servers"):
+        plant.select(spec, count=4)
+    assert plant.hosts_of(spec, count=3) == ["a", "a", "a"]

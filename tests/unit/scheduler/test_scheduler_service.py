@@ -14,12 +14,14 @@ from nova.lifecycle.accept import CreateRequest
 from nova.lifecycle.dry_run import DryRuns
 from nova.rpc.bus import Address, Bus
 from nova.rpc.message import decode, encode
+from nova.scheduler.candidates import Candidate, Ledger
 from nova.scheduler.filters.compute_filter import ComputeFilter
+from nova.scheduler.host_view import Ask, ImageOnHost
 from nova.scheduler.messages import SCHEDULER_TOPIC, DryRun, SelectDestinations, Selections
 from nova.scheduler.options import rules_from_conf
 from nova.scheduler.service import SchedulerEndpoint
 from tests.api.deployment import make_server
-from tests.unit.scheduler.harness import make_host, make_plant, make_spec, server_uuids
+from tests.unit.scheduler.harness import NOW, make_host, make_plant, make_spec, server_uuids
 
 
 @pytest.fixture
@@ -109,8 +111,12 @@ def test_default_options_make_rules():
         "hypervisor_version": 1.0,
         "soft_affinity": 1.0,
         "soft_anti_affinity": 1.0,
+        "image_props": 0.0,
+        "cross_cell_move": 1_000_000.0,
     }
     assert rules.needs_counts
+    assert not rules.needs_images
+    assert not rules.needs_server_hosts
     assert conf.scheduler.max_placement_results == 1000
     assert conf.scheduler.max_attempts == 3
 
@@ -135,3 +141,23 @@ def test_unknown_filter_is_told():
     conf.set_override("enabled_filters", ["RetryFilter"], group="filter_scheduler")
     with pytest.raises(Invalid, match="RetryFilter"):
         rules_from_conf(conf)
+
+
+def test_weights_of_image_properties_are_read():
+    conf = nova.conf.new()
+    conf([])
+    conf.set_override("image_props_weight_multiplier", 2.0, group="filter_scheduler")
+    settings = ["os_distro=2", "hw_machine_type = 0"]
+    conf.set_override("image_props_weight_setting", settings, group="filter_scheduler")
+    rules = rules_from_conf(conf)
+    assert rules.needs_images
+    [weigher] = [w for w in rules.weighers if w.name == "image_props"]
+    host = make_host("a", images=(ImageOnHost({"os_distro": "x", "hw_machine_type": "pc"}, 3),))
+    spec = make_spec(image_properties={"os_distro": "x", "hw_machine_type": "pc"})
+    assert weigher.weigh(Candidate(host, [], (), Ledger({})), Ask(spec, NOW)) == 6
+
+    for nonsense in ("os_distro", "os_distro=many"):
+        conf.set_override("image_props_weight_setting", [nonsense], group="filter_scheduler")
+        with pytest.raises(Invalid, match="is not PROPERTY=NUMBER") as caught:
+            rules_from_conf(conf)
+        assert "\n" not in caught.value.text
