@@ -12,6 +12,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -104,10 +105,14 @@ class Database:
         self._sqlite_synchronous = sqlite_synchronous
         self._writer: sa.Engine | None = None
         self._reader: sa.Engine | None = None
+        self._engines: list[sa.Engine] = []
+        self._making = threading.Lock()
 
     @classmethod
-    def from_conf(cls, group: Any, *, url: str | None = None) -> Database:
-        """The database that an option group with oslo.db's known names describes (``url`` overrides its own)."""
+    def from_conf(
+        cls, group: Any, *, url: str | None = None, max_retries: int | None = None
+    ) -> Database:
+        """The database that an option group with oslo.db's known names describes; what is given overrides its own."""
         return cls(
             url or group.connection,
             slave_url=None if url else group.slave_connection,
@@ -115,7 +120,7 @@ class Database:
             max_overflow=group.max_overflow,
             pool_timeout=group.pool_timeout,
             connection_recycle_time=group.connection_recycle_time,
-            max_retries=group.max_retries,
+            max_retries=group.max_retries if max_retries is None else max_retries,
             retry_interval=group.retry_interval,
             mysql_sql_mode=group.mysql_sql_mode,
             connection_parameters=group.connection_parameters,
@@ -127,16 +132,21 @@ class Database:
     @property
     def engine(self) -> sa.Engine:
         """The writing engine, for migrations."""
-        if self._writer is None:
-            self._writer = self._make_engine(self.url, writes=True)
-        return self._writer
+        found = self._writer
+        if found is None:
+            with self._making:
+                found = self._writer
+                if found is None:
+                    found = self._writer = self._make_engine(self.url, writes=True)
+        return found
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads; it never waits for the write lock of SQLite."""
-        if self._reader is None:
-            self._reader = self._make_reader()
-        with self._reader.connect() as connection:
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = self._make_reader()
+        with reader.connect() as connection:
             yield Transaction(connection)
 
     @contextmanager
@@ -171,10 +181,15 @@ class Database:
 
     def dispose(self) -> None:
         """Close all pooled connections; the object can be used again."""
-        for engine in {self._writer, self._reader} - {None}:
-            if engine is not None:
-                engine.dispose()
+        _dispose_all(self._engines)
         self._writer = self._reader = None
+
+    def close_when_unused(self) -> None:
+        """Close all connections once nobody holds this object any more; until then it works as before.
+
+        For an owner who hands the object to others and lets go of it first.
+        """
+        weakref.finalize(self, _dispose_all, self._engines).atexit = False
 
     def _make_reader(self) -> sa.Engine:
         url = make_url(self.url)
@@ -189,12 +204,20 @@ class Database:
 
     def _make_engine(self, url: str, *, writes: bool) -> sa.Engine:
         if make_url(url).get_backend_name() == "sqlite":
-            return _sqlite_engine(url, writes=writes, synchronous=self._sqlite_synchronous)
+            engine = _sqlite_engine(url, writes=writes, synchronous=self._sqlite_synchronous)
+            self._engines.append(engine)
+            return engine
         pool = {name: value for name, value in self._pool.items() if value is not None}
         engine = engines.create_engine(url, **self._options, **pool)
+        self._engines.append(engine)
         if engine.dialect.name == "mysql":
             _read_committed(engine)
         return engine
+
+
+def _dispose_all(engines: list[sa.Engine]) -> None:
+    while engines:
+        engines.pop().dispose()
 
 
 def _with_parameters(url: str, parameters: str) -> str:

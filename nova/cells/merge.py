@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import total_ordering
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-@total_ordering
-class Key:
-    """One sort value: NULLs are the smallest, and a descending key turns the comparison round."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-    __slots__ = ("_is_descending", "_value")
 
-    def __init__(self, value: Any, is_descending: bool) -> None:
-        self._value = (value is not None, value)
-        self._is_descending = is_descending
+class _Descending:
+    """A text that sorts the other way round."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self._value == other._value
+        return isinstance(other, _Descending) and self._text == other._text
 
-    def __lt__(self, other: Key) -> bool:
-        low, high = (other, self) if self._is_descending else (self, other)
-        # Two NULLs are equal; comparing None with None would fail.
-        if low._value == high._value:
-            return False
-        if low._value[0] != high._value[0]:
-            return low._value[0] < high._value[0]
-        return bool(low._value[1] < high._value[1])
+    def __lt__(self, other: _Descending) -> bool:
+        return other._text < self._text
+
+
+def sort_value(value: Any, is_descending: bool) -> tuple[Any, ...]:
+    """A text, number or time in a form that compares as the databases sort: NULLs are the smallest.
+
+    A page has a thousand rows with several of these, so all but descending texts compare without a line of Python.
+    """
+    if value is None:
+        return _LAST if is_descending else _FIRST
+    if not is_descending:
+        return (1, value)
+    if isinstance(value, str):
+        return (1, _Descending(value))
+    return (1, _EPOCH - value if isinstance(value, datetime) else -value)
+
+
+_FIRST = (0,)
+_LAST = (2,)
 
 
 def merge(
-    pages: Iterable[Sequence[T]],
+    pages: Iterable[Iterable[T]],
     *,
-    key: Callable[[T], tuple[Key, ...]],
+    key: Callable[[T], tuple[Any, ...]],
     identity: Callable[[T], str],
 ) -> Iterator[T]:
     """The rows of all pages in the order of ``key``, lazily; a row that is in two pages comes once.

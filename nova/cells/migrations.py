@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from groundwork.errors import Invalid, Unavailable
-from nova.cells.merge import Key
+from nova.cells.merge import sort_value
 from nova.cells.pages import merged_page
 from nova.cells.registry import Registry
 from nova.cells.scatter import Down, Late, Scatter
@@ -59,5 +59,5 @@ class Migrations:
         raise Invalid(f"marker [{uuid}] not found")
 
 
-def _newest_first(migration: Migration) -> tuple[Key, ...]:
-    return tuple(Key(value, True) for value in server_migrations.position(migration))
+def _newest_first(migration: Migration) -> tuple[object, ...]:
+    return tuple(sort_value(value, True) for value in server_migrations.position(migration))

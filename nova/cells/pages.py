@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from groundwork.database import Transaction
-from nova.cells.merge import Key, merge
+from nova.cells.merge import merge
 from nova.cells.registry import Cell
 from nova.cells.scatter import Down, Late, Scatter
 
@@ -28,7 +28,7 @@ def merged_page(
     cells: Iterable[Cell],
     read: Callable[[Transaction], Sequence[T]],
     *,
-    key: Callable[[T], tuple[Key, ...]],
+    key: Callable[[T], tuple[Any, ...]],
     identity: Callable[[T], str],
     limit: int | None,
 ) -> MergedPage[T]:

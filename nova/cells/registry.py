@@ -47,13 +47,18 @@ class Registry:
         fill: Callable[[str, str], str] | None = None,
         local_database_url: str = "",
         local_transport_url: str = "",
+        on_read: Callable[[tuple[Cell, ...]], object] = lambda _cells: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``fill(stored, local)`` fills the ``{placeholders}`` of stored URLs from this process's own."""
+        """``fill(stored, local)`` fills the ``{placeholders}`` of stored URLs from this process's own.
+
+        ``on_read`` is told the cells each time they were read, so that others can forget those that are gone.
+        """
         self._database = api_database
         self._fill = fill or (lambda stored, _local: stored)
         self._local_database_url = local_database_url
         self._local_transport_url = local_transport_url
+        self._on_read = on_read
         self._clock = clock
         self._lock = threading.Lock()
         self._cells: tuple[Cell, ...] = ()
@@ -67,6 +72,7 @@ class Registry:
                 if self._read_at is None or now - self._read_at > _FRESH_S:
                     self._cells = self._read()
                     self._read_at = now
+                    self._on_read(self._cells)
         return self._cells
 
     def real(self) -> tuple[Cell, ...]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, Unavailable
-from nova.cells.merge import Key, merge
+from nova.cells.batches import Batches, Reading, ShareOfPage
+from nova.cells.merge import merge, sort_value
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import builds, instance_mappings
-from nova.db.cell import faults, server_pages, servers
+from nova.db.cell import faults, servers
 from nova.db.cell.server_order import position
 from nova.db.cell.server_pages import Found, ServerRow
 from nova.db.cell.server_query import ServerQuery
@@ -65,13 +66,18 @@ class Servers:
         targets: Targets,
         scatter: Scatter,
         only_cells_of_project: bool = False,
+        batches: Batches | None = None,
     ) -> None:
-        """``only_cells_of_project``: ask only cells where the project has servers, at the cost of one query more."""
+        """``only_cells_of_project``: ask only cells where the project has servers, at the cost of one query more.
+
+        ``batches``: how many rows a cell is asked for at a time; its share of the page by default.
+        """
         self._api_database = api_database
         self._registry = registry
         self._targets = targets
         self._scatter = scatter
         self._only_cells_of_project = only_cells_of_project
+        self._batches = batches or ShareOfPage()
 
     def find(self, uuid: str, *, with_deleted: bool = False) -> Located:
         """The server with its newest fault.
@@ -131,25 +137,15 @@ class Servers:
             return Page(())
         # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
         waiting = self._waiting(query, project_id)
-        answers = self._scatter.ask(self._cells(project_id), lambda tx: _page_or_refusal(tx, query))
-        pages: list[Sequence[Found]] = []
-        missing: list[Cell] = []
-        for answer in answers.values():
-            match answer:
-                case Late(cell) | Down(cell):
-                    missing.append(cell)
-                case Invalid():
-                    raise answer
-                case _:
-                    pages.append(answer)
+        reading = Reading(self._scatter, query, self._batches)
         key = _key_of(query)
         merged = merge(
-            [*pages, waiting],
+            [*reading.of_cells(self._cells(project_id)), waiting],
             key=lambda found: key(found.position),
             identity=lambda found: found.uuid,
         )
         rows = [found.open() for found in itertools.islice(merged, query.limit)]
-        return Page(tuple(rows), tuple(missing))
+        return Page(tuple(rows), tuple(reading.missing))
 
     def _marker(self, uuid: str, project_id: str | None) -> Server:
         # Deleted ones too: the last server of a page may be deleted before the next page is asked for.
@@ -161,7 +157,7 @@ class Servers:
             raise Invalid(f"marker [{uuid}] not found")
         return found
 
-    def _cells(self, project_id: str | None) -> Iterable[Cell]:
+    def _cells(self, project_id: str | None) -> Sequence[Cell]:
         cells = self._registry.all()
         if not self._only_cells_of_project or project_id is None:
             return cells
@@ -184,14 +180,6 @@ class Servers:
             start = key(query.after)
             found = [each for each in found if key(each.position) > start]
         return found[: query.limit]
-
-
-def _page_or_refusal(tx: Transaction, query: ServerQuery) -> Sequence[Found] | Invalid:
-    """A query that the database refuses is the caller's mistake, and no cell's silence."""
-    try:
-        return server_pages.page(tx, query)
-    except Invalid as refusal:
-        return refusal
 
 
 def not_found(uuid: str) -> ServerNotFound:
@@ -233,8 +221,8 @@ def selects(query: ServerQuery, server: Server) -> bool:
     )
 
 
-def _key_of(query: ServerQuery) -> Callable[[Sequence[object]], tuple[Key, ...]]:
+def _key_of(query: ServerQuery) -> Callable[[Sequence[object]], tuple[object, ...]]:
     """Makes of a position what Python sorts by as the databases do."""
     last = query.sort[0].is_descending if query.sort else False
     directions = (*(each.is_descending for each in query.sort), last)
-    return lambda position: tuple(map(Key, position, directions))
+    return lambda position: tuple(map(sort_value, position, directions))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from groundwork.errors import Invalid
-from nova.cells.merge import Key
+from nova.cells.merge import sort_value
 from nova.cells.pages import merged_page
 from nova.cells.registry import Registry
 from nova.cells.scatter import Scatter
@@ -39,7 +39,7 @@ class Usages:
             self._scatter,
             self._registry.real(),
             lambda tx: usage.page(tx, query),
-            key=lambda row: (Key(row.launched_at, False), Key(row.uuid, False)),
+            key=lambda row: (sort_value(row.launched_at, False), sort_value(row.uuid, False)),
             identity=lambda row: row.uuid,
             limit=query.limit,
         )

@@ -35,6 +35,7 @@ from nova.api.compute.simple_tenant_usage.operations import SimpleTenantUsage
 from nova.api.links import Links
 from nova.api.paging import Paging
 from nova.availability_zones import ZoneNames
+from nova.cells.batches import Batches, FixedBatches, ShareOfPage
 from nova.cells.migrations import Migrations
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
@@ -77,6 +78,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         targets=plane.targets,
         scatter=plane.scatter,
         only_cells_of_project=conf.api.instance_list_per_project_cells,
+        batches=_batches(conf),
     )
     requests = _create_requests(conf, database, limits)
     return (
@@ -224,6 +226,12 @@ def _create_requests(conf: cfg.ConfigOpts, database: Database, limits: Limits) -
             default_availability_zone=conf.default_availability_zone,
         ),
     )
+
+
+def _batches(conf: cfg.ConfigOpts) -> Batches:
+    if conf.api.instance_list_cells_batch_strategy == "fixed":
+        return FixedBatches(conf.api.instance_list_cells_batch_fixed_size)
+    return ShareOfPage()
 
 
 def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:

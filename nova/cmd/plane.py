@@ -16,7 +16,7 @@ from nova.audit.daemon import AuditDaemon
 from nova.cells.discovery import discover_hosts
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Scatter
-from nova.cells.target import Targets
+from nova.cells.target import Targets, with_timeouts
 from nova.cells.templates import fill
 from nova.clients.placement import Placement, load_placement
 from nova.conductor.scheduling import RemoteScheduling
@@ -60,21 +60,25 @@ class Plane:
             fill=fill,
             local_database_url=self.conf.database.connection or "",
             local_transport_url=self._transport_url,
+            on_read=self._keep_only,
         )
 
     @cached_property
     def targets(self) -> Targets:
         """How to reach them."""
         return Targets(
-            open_database=lambda url: Database.from_conf(self.conf.database, url=url),
+            open_database=self._open_cell_database,
             open_bus=lambda url: Bus(self.conf, url),
         )
 
     @cached_property
     def scatter(self) -> Scatter:
         """How to ask many of them."""
-        threads = self.conf.cell_worker_thread_pool_size * max(1, len(self.registry.all()))
-        return Scatter(self.targets, threads=threads, deadline_s=self.conf.cell_timeout)
+        return Scatter(
+            self.targets,
+            threads=self.conf.cell_worker_thread_pool_size,
+            deadline_s=self.conf.cell_timeout,
+        )
 
     @cached_property
     def placement(self) -> Placement:
@@ -84,7 +88,7 @@ class Plane:
     def journal_of(self, cell: Cell) -> Journal:
         """The journal of a cell, with hints sent on its bus (cell0 has nobody to hint at)."""
         hinter: Hinter = _Silent() if cell.is_cell0 else BusHinter(self.targets.bus(cell))
-        return Journal(self.targets.database(cell), CellStore(), OPERATIONS, hinter)
+        return Journal(self.scatter.database(cell), CellStore(), OPERATIONS, hinter)
 
     def super_conductor(self, identity: Identity) -> SuperConductor:
         """The super-conductor."""
@@ -168,6 +172,14 @@ class Plane:
     def discover_hosts(self) -> object:
         """Map hosts that are new in their cells."""
         return discover_hosts(self.api_database, self.registry.real(), self.targets)
+
+    def _open_cell_database(self, url: str) -> Database:
+        # Nobody above the cells waits for one that is not there: retries are the breakers' business.
+        return Database.from_conf(self.conf.database, url=with_timeouts(url), max_retries=0)
+
+    def _keep_only(self, cells: tuple[Cell, ...]) -> None:
+        self.scatter.keep_only(cells)
+        self.targets.keep_only(cells)
 
     def close(self) -> None:
         """Give back connections and threads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -166,6 +167,10 @@ class Bus:
     def close(self) -> None:
         """Let go of all connections; servers are to be stopped before, and nothing may be sent afterwards."""
         self._transport.cleanup()
+
+    def close_when_unused(self) -> None:
+        """Let go of all connections once nobody holds this object any more; until then it works as before."""
+        weakref.finalize(self, self._transport.cleanup).atexit = False
 
     def _reach_broker(self, context: Context) -> None:
         """Before the first call, see that the broker is there, by a cast that nobody gets.

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova.cells.merge import Key, merge
+from nova.cells.merge import merge, sort_value
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 TEXTS = st.sampled_from(
@@ -59,9 +59,9 @@ def in_order(rows: Sequence[Row], sort: Sort) -> list[Row]:
     return found
 
 
-def key_of(row: Row, sort: Sort) -> tuple[Key, ...]:
-    named = [Key(row.values[name], is_descending=down) for name, down in sort]
-    return (*named, Key(row.uuid, is_descending=sort[0][1]))
+def key_of(row: Row, sort: Sort) -> tuple[Any, ...]:
+    named = [sort_value(row.values[name], is_descending=down) for name, down in sort]
+    return (*named, sort_value(row.uuid, is_descending=sort[0][1]))
 
 
 def page_of_cell(rows: Sequence[Row], sort: Sort, marker: Row | None, limit: int) -> list[Row]:
@@ -119,7 +119,7 @@ def test_merge_reads_no_more_than_it_is_asked_for() -> None:
 
     merged = merge(
         [endless(), endless()],  # type: ignore[list-item]
-        key=lambda row: (Key(row.uuid, is_descending=False),),
+        key=lambda row: (sort_value(row.uuid, is_descending=False),),
         identity=lambda row: row.uuid,
     )
     assert [row.uuid for row in itertools.islice(merged, 3)] == ["0000", "0001", "0002"]
@@ -130,7 +130,9 @@ def test_merge_reads_no_more_than_it_is_asked_for() -> None:
 def test_descending_key_is_the_ascending_one_turned_round(
     left: int | None, right: int | None
 ) -> None:
-    up = Key(left, is_descending=False) < Key(right, is_descending=False)
-    down = Key(right, is_descending=True) < Key(left, is_descending=True)
+    up = sort_value(left, is_descending=False) < sort_value(right, is_descending=False)
+    down = sort_value(right, is_descending=True) < sort_value(left, is_descending=True)
     assert up == down
-    assert not (up and Key(right, is_descending=False) < Key(left, is_descending=False))
+    assert not (
+        up and sort_value(right, is_descending=False) < sort_value(left, is_descending=False)
+    )

@@ -146,3 +146,15 @@ def test_many_threads_share_one_reading(database: CountingDatabase) -> None:
         thread.join(timeout=30)
     assert seen == [2] * 16
     assert database.reads == 1
+
+
+def test_whoever_wants_to_know_is_told_at_every_reading(database: Database) -> None:
+    told: list[list[str]] = []
+    registry = Registry(
+        database, on_read=lambda cells: told.append([cell.name for cell in cells]), clock=Clock()
+    )
+    registry.all()
+    registry.all()
+    add(database, CELL2, "two")
+    registry.by_uuid(CELL2)
+    assert told == [["cell0", "one"], ["cell0", "one", "two"]]

@@ -1,0 +1,173 @@
+"""The health of one cell: down at the first silence, probed by one thread, up again after an answered question."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from nova.cells.breaker import Breaker, Health, Ticket
+from nova.cells.registry import Cell
+
+CELL = Cell(id=1, uuid="u1", name="cell1", transport_url="", database_url="")
+PATIENCE_S = 60.0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.002)
+
+
+class Probe:
+    """A cell that answers probes as soon as it is told to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.answers = False
+        self.at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.calls += 1
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if not self.answers:
+                raise OSError("no route to host")
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
+
+@pytest.fixture
+def probe() -> Probe:
+    return Probe()
+
+
+@pytest.fixture
+def breaker(probe: Probe) -> Iterator[Breaker]:
+    found = Breaker(CELL, probe=probe, first_pause_s=0.001, longest_pause_s=0.004)
+    yield found
+    found.close()
+
+
+def admitted(breaker: Breaker) -> Ticket:
+    ticket = breaker.admit()
+    assert ticket is not None
+    return ticket
+
+
+def bring_down(breaker: Breaker, reason: str = "late") -> None:
+    breaker.silent(admitted(breaker), reason)
+
+
+def test_cell_is_up_until_a_question_gets_no_answer(breaker: Breaker) -> None:
+    ticket = admitted(breaker)
+    breaker.answered(ticket)
+    assert breaker.condition.health is Health.UP
+    bring_down(breaker, "no route to host")
+    assert breaker.condition.health is Health.DOWN
+    assert breaker.reason == "no route to host"
+    assert breaker.admit() is None
+
+
+def test_probes_go_on_until_one_is_answered_and_then_one_question_goes_through(
+    breaker: Breaker, probe: Probe
+) -> None:
+    bring_down(breaker)
+    wait_for(lambda: probe.calls >= 5)
+    assert breaker.condition.health is Health.DOWN
+    probe.answers = True
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    trial = admitted(breaker)
+    # Half open: only its answer lets the others follow.
+    assert [breaker.admit() for _ in range(3)] == [None] * 3
+    breaker.answered(trial)
+    assert breaker.condition.health is Health.UP
+    assert breaker.reason == ""
+    assert admitted(breaker) == admitted(breaker)
+
+
+def test_trial_that_is_not_answered_takes_the_cell_down_again(
+    breaker: Breaker, probe: Probe
+) -> None:
+    probe.answers = True
+    bring_down(breaker)
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    bring_down(breaker, "late again")
+    assert breaker.condition.failures == 2
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    breaker.answered(admitted(breaker))
+    assert breaker.condition.health is Health.UP
+
+
+def test_one_prober_however_many_questions_get_no_answer(breaker: Breaker, probe: Probe) -> None:
+    """One background probe per cell, not per request."""
+    tickets = [admitted(breaker) for _ in range(64)]
+    before = {thread.ident for thread in threading.enumerate()}
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda ticket: breaker.silent(ticket, "late"), tickets))
+        probers = [
+            thread
+            for thread in threading.enumerate()
+            if thread.name == "probe-cell1" and thread.ident not in before
+        ]
+        assert len(probers) == 1
+    wait_for(lambda: probe.calls >= 10)
+    assert probe.most_at_once == 1
+    assert breaker.condition.failures == 1
+
+
+def test_news_of_before_the_last_change_count_for_nothing(breaker: Breaker, probe: Probe) -> None:
+    """A question that was stuck when its cell went down ends one day; what it tells is old by then."""
+    stuck, stuck_too = admitted(breaker), admitted(breaker)
+    probe.answers = True
+    bring_down(breaker)
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    breaker.answered(stuck)
+    assert breaker.condition.health is Health.TRYING
+    breaker.answered(admitted(breaker))
+    breaker.silent(stuck_too, "very late")
+    assert breaker.condition.health is Health.UP
+
+
+def test_pauses_grow_to_a_bound_with_jitter(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A struggling database is not run over by probes, and probes of many processes do not come together."""
+    pauses: list[tuple[float, float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        pauses.append((low, high, breaker._pause_s))
+        return 0.0
+
+    monkeypatch.setattr("nova.cells.breaker.random.uniform", uniform)
+    breaker = Breaker(CELL, probe=probe, first_pause_s=1, longest_pause_s=5)
+    bring_down(breaker)
+    wait_for(lambda: len(pauses) >= 6)
+    breaker.close()
+    assert {(low, high) for low, high, _ in pauses} == {(0.5, 1)}
+    assert [pause for *_, pause in pauses[:6]] == [0, 1, 2, 4, 5, 5]
+
+
+def test_closed_breaker_probes_no_more(breaker: Breaker, probe: Probe) -> None:
+    before = set(threading.enumerate())
+    bring_down(breaker)
+    probing = {one for one in threading.enumerate() if one.name == "probe-cell1"} - before
+    breaker.close()
+    wait_for(lambda: not any(one.is_alive() for one in probing))
+
+
+def test_whoever_waits_is_told_that_the_cell_went_down(probe: Probe) -> None:
+    told: list[str] = []
+    breaker = Breaker(CELL, probe=probe, on_down=lambda: told.append(breaker.reason))
+    first, second = admitted(breaker), admitted(breaker)
+    breaker.silent(first, "late")
+    breaker.silent(second, "late, too")
+    breaker.close()
+    assert told == ["late"]
