@@ -19,7 +19,10 @@ from nova.api.compute.flavors.operations import Flavors
 from nova.api.compute.hypervisors.operations import Hypervisors
 from nova.api.compute.instance_actions.operations import InstanceActions
 from nova.api.compute.keypairs.operations import Keypairs
+from nova.api.compute.limits.operations import LimitOperations
 from nova.api.compute.migrations.operations import MigrationOperations
+from nova.api.compute.quota_class_sets.operations import QuotaClassSets
+from nova.api.compute.quota_sets.operations import QuotaSetOperations
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
@@ -52,6 +55,7 @@ from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
 from nova.quota.ledger import Ledger
 from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.sets import QuotaSets
 
 
 def make(conf: cfg.ConfigOpts, plane: Plane) -> WsgiApp:
@@ -98,6 +102,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         Flavors(database=database, links=links, paging=paging),
         FlavorAccess(database=database, project_exists=_projects(conf).exists),
         FlavorExtraSpecs(database=database),
+        *_quotas(conf, database, limits),
         Keypairs(database=database, limits=limits, links=links, paging=paging),
         _aggregates(plane, zone_names),
         ServerGroups(database=database, limits=limits, paging=paging),
@@ -232,6 +237,15 @@ def _batches(conf: cfg.ConfigOpts) -> Batches:
     if conf.api.instance_list_cells_batch_strategy == "fixed":
         return FixedBatches(conf.api.instance_list_cells_batch_fixed_size)
     return ShareOfPage()
+
+
+def _quotas(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> tuple[object, ...]:
+    quota_sets = QuotaSets(database, limits)
+    return (
+        QuotaSetOperations(quota_sets=quota_sets, project_exists=_projects(conf).exists),
+        QuotaClassSets(quota_sets=quota_sets),
+        LimitOperations(quota_sets=quota_sets),
+    )
 
 
 def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:

@@ -38,13 +38,13 @@ class Limits:
         self._database = database
         self._defaults = defaults.by_resource()
 
+    def of_class(self, tx: Transaction, class_name: str) -> Mapping[str, int]:
+        """Every limit of a quota class; only that of ``default`` counts for anybody."""
+        return {**self._defaults, **quotas.class_limits(tx, class_name)}
+
     def of_project(self, tx: Transaction, project_id: str) -> Mapping[str, int]:
         """Every limit of a project, inside the caller's transaction."""
-        return {
-            **self._defaults,
-            **quotas.class_limits(tx, "default"),
-            **quotas.project_limits(tx, project_id),
-        }
+        return {**self.of_class(tx, "default"), **quotas.project_limits(tx, project_id)}
 
     def of_user(self, tx: Transaction, project_id: str, user_id: str) -> Mapping[str, int]:
         """The limits set for this user in this project; empty when there are none."""
@@ -64,10 +64,14 @@ class Limits:
             found["injected_file_path_bytes"],
         )
 
-    def key_pairs(self, _user_id: str) -> int:
-        """Key pairs that a user may have: users have no limits of their own outside of a project."""
+    def key_pairs(self, project_id: str, user_id: str) -> int:
+        """Key pairs that a user may have, as the project says in which they ask for one more."""
         with self._database.read() as tx:
-            return {**self._defaults, **quotas.class_limits(tx, "default")}["key_pairs"]
+            limits = {
+                **self.of_project(tx, project_id),
+                **self.of_user(tx, project_id, user_id),
+            }
+        return limits["key_pairs"]
 
     def _one(self, project_id: str, resource: str) -> int:
         with self._database.read() as tx:

@@ -38,7 +38,7 @@ class FixedLimits:
     def __init__(self) -> None:
         self.key_pairs_limit = 100
 
-    def key_pairs(self, user_id: str, /) -> int:
+    def key_pairs(self, project_id: str, user_id: str, /) -> int:
         return self.key_pairs_limit
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from groundwork import columns
 from groundwork.context import RequestContext
 from groundwork.database import Database
-from groundwork.errors import OverQuota
+from groundwork.errors import Invalid, OverQuota
 from nova.db.api import instance_mappings
 from nova.db.api.models import (
     build_requests,
@@ -29,6 +29,7 @@ from nova.domain.server import Server
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.quota.ledger import Ledger
 from nova.quota.limits import UNLIMITED, DefaultLimits, Limits
+from nova.quota.sets import QuotaSets
 
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=2, memory_mb=512, root_gb=1)
 ALL = (mappings, request_specs, build_requests)
@@ -220,3 +221,30 @@ def test_refused_request_leaves_only_the_lock_row(desk: Callable[..., Desk]) -> 
     assert [found.rows(table) for table in ALL] == [[], [], []]
     with found.database.read() as tx:
         assert tx.execute(sa.select(quota_locks.c.holder)).scalars().all() == ["p"]
+
+
+def test_a_limit_is_never_set_below_what_is_taken_at_that_moment(
+    desk: Callable[..., Desk],
+) -> None:
+    """Changes of a limit and requests for room take turns on the same lock."""
+    found = desk(instances=20)
+    limits = Limits(found.database, DefaultLimits(instances=20, cores=UNLIMITED, ram=UNLIMITED))
+    sets = QuotaSets(found.database, limits)
+
+    def lower(limit: int) -> bool:
+        try:
+            sets.change("p", None, {"instances": limit})
+        except Invalid:
+            return False
+        return True
+
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        lowering = [threads.submit(lower, limit) for limit in (6, 8, 10, 12)]
+        promised, _ = found.accept_all([{}] * 30)
+        was_lowered = [each.result(60) for each in lowering]
+    in_force = sets.of("p")["instances"]
+    assert len(promised) <= in_force
+    assert in_force == 20 or any(was_lowered)
+    found.assert_holds_exactly(promised)
+    sets.reset("p")
+    assert sets.of("p")["instances"] == 20

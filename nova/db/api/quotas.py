@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
@@ -53,3 +54,38 @@ def project_limits(tx: Transaction, project_id: str, user_id: str = "") -> Mappi
         )
     )
     return {row.resource: row.hard_limit for row in rows}
+
+
+def set_class_limits(tx: Transaction, class_name: str, limits: Mapping[str, int]) -> None:
+    """Set limits of a quota class; those not named stay. The caller holds the lock of the class."""
+    _set(tx, quota_classes, {"class_name": class_name}, limits)
+
+
+def set_project_limits(
+    tx: Transaction, project_id: str, limits: Mapping[str, int], user_id: str = ""
+) -> None:
+    """Set limits of a project, or of one user in it; those not named stay. The caller holds the project's lock."""
+    _set(tx, quotas, {"project_id": project_id, "user_id": user_id}, limits)
+
+
+def drop_project_limits(tx: Transaction, project_id: str, user_id: str | None = None) -> None:
+    """Take back what was set for one user in a project, or for the project and all of its users."""
+    table = quotas
+    statement = sa.delete(table).where(table.c.project_id == project_id)
+    if user_id is not None:
+        statement = statement.where(table.c.user_id == user_id)
+    tx.execute(statement)
+
+
+def _set(
+    tx: Transaction, table: sa.Table, holder: Mapping[str, Any], limits: Mapping[str, int]
+) -> None:
+    for resource, limit in limits.items():
+        key = {**holder, "resource": resource}
+        changed = tx.execute(
+            sa.update(table)
+            .where(*(table.c[name] == value for name, value in key.items()))
+            .values(hard_limit=limit)
+        ).rowcount
+        if not changed:
+            tx.execute(sa.insert(table).values(**key, hard_limit=limit))

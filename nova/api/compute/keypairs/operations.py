@@ -20,8 +20,8 @@ _RULE = "os_compute_api:os-keypairs"
 class KeyPairLimits(Protocol):
     """How many key pairs a user may have; -1 means any number."""
 
-    def key_pairs(self, user_id: str, /) -> int:
-        """The limit of this user."""
+    def key_pairs(self, project_id: str, user_id: str, /) -> int:
+        """The limit of this user, as the project says."""
         ...
 
 
@@ -102,13 +102,14 @@ class Keypairs:
             made = keys.make_key(key_type, user_id)
             public_key, private_key = made.public_key, made.private_key
         stored = self._store(
+            owner.project_id or "",
             KeyPair(
                 user_id=user_id,
                 name=asked["name"],
                 type=key_type,
                 fingerprint=keys.fingerprint_of(public_key, key_type),
                 public_key=public_key,
-            )
+            ),
         )
         shown = ShownKeyPair(stored, private_key)
         return Answer({"keypair": self._made.show(call.version, shown)})
@@ -172,9 +173,9 @@ class Keypairs:
                 tx, owner.user_id or "", limit=page.limit, marker=page.marker
             )
 
-    def _store(self, key_pair: KeyPair) -> KeyPair:
+    def _store(self, project_id: str, key_pair: KeyPair) -> KeyPair:
         """Count and insert while the user's quota lock is held, so that no two requests take the same room."""
-        limit = self._limits.key_pairs(key_pair.user_id)
+        limit = self._limits.key_pairs(project_id, key_pair.user_id)
 
         def work(tx: Transaction) -> KeyPair | None:
             if not quotas.lock(tx, key_pair.user_id):

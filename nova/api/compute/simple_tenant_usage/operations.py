@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
 from groundwork.versions import Version
+from nova.api.compute.projects import Project
 from nova.api.compute.simple_tenant_usage import schemas
 from nova.api.compute.simple_tenant_usage.views import Period, usage_of_project
 from nova.api.links import Links
@@ -19,14 +19,6 @@ from nova.db.cell.usage import ServerUsage, UsageQuery
 
 _PAGED = Version(2, 40)
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """Whose usage is asked for, as policies ask."""
-
-    project_id: str
-    user_id: str | None = None
 
 
 class SimpleTenantUsage:

@@ -1,0 +1,1 @@
+"""What the own project may have, and has."""

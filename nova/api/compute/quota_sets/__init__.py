@@ -1,0 +1,1 @@
+"""Limits of projects and of users in them."""
