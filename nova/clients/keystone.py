@@ -27,12 +27,12 @@ class Projects:
         A caller whom Keystone does not let look, or a Keystone that does not answer, is no reason to refuse: the
         project is taken as given and the doubt is logged.
         """
+        auth = self._on_behalf.of(user)
         try:
-            answer = self._service.call(
-                "GET",
-                f"/v3/projects/{quote(project_id, safe='')}",
-                auth=self._on_behalf.of(user),
-            )
+            # Catalogues have Keystone with its version or without; both are usual.
+            version = "" if self._service.endpoint(auth=auth).rstrip("/").endswith("/v3") else "/v3"
+            path = f"{version}/projects/{quote(project_id, safe='')}"
+            answer = self._service.call("GET", path, auth=auth)
         except Unavailable as exc:
             LOG.warning("project %s is taken as given: %s (%s)", project_id, exc, exc.internal)
             return True

@@ -143,6 +143,21 @@ class Service:
                 refusals += 1
             self._pause(self._repetition.delay_s(fixed_s, attempt), deadline, reason)
 
+    def endpoint(self, *, auth: BaseAuthPlugin | None = None) -> str:
+        """Where the service is, by the operator's options or the catalogue.
+
+        :raises Unavailable: we cannot log in, or the catalogue does not have it.
+        """
+        try:
+            found = self._adapter.get_endpoint(auth=auth)
+        except ks_exceptions.ClientException as exc:
+            raise self._unavailable("find", "the endpoint", exc) from exc
+        if not found:
+            raise Unavailable(
+                f"{self.name} cannot be reached.", internal="no endpoint in the catalogue"
+            )
+        return str(found)
+
     def _send(
         self, method: str, path: str, options: dict[str, Any], deadline: Deadline | None
     ) -> requests.Response:
