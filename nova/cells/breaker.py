@@ -81,6 +81,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._condition = Condition(cell, Health.UP, _now())
+        self._reason = ""
         # Counted up at every change: reports about questions that an earlier state admitted are old news.
         self._change = 0
         self._trial: Ticket | None = None
@@ -94,8 +95,8 @@ class Breaker:
 
     @property
     def reason(self) -> str:
-        """Why the cell is down; empty while it is up."""
-        return self._condition.reason
+        """Why the cell went down last. Kept when it is back, for those who were turned away just before."""
+        return self._reason
 
     def admit(self) -> Ticket | None:
         """Leave to ask a question, or None at once while the cell is down.
@@ -140,6 +141,7 @@ class Breaker:
                 return
             if self._condition.health is Health.UP:
                 self._went_down_at = time.monotonic()
+            self._reason = reason
             self._become(Health.DOWN, reason)
             prober = threading.Thread(
                 target=self._probe_until_answered, name=f"probe-{self._cell.name}", daemon=True

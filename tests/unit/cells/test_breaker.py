@@ -91,7 +91,7 @@ def test_probes_go_on_until_one_is_answered_and_then_one_question_goes_through(
     assert [breaker.admit() for _ in range(3)] == [None] * 3
     breaker.answered(trial)
     assert breaker.condition.health is Health.UP
-    assert breaker.reason == ""
+    assert (breaker.condition.reason, breaker.reason) == ("", "late")
     assert admitted(breaker) == admitted(breaker)
 
 

@@ -60,10 +60,15 @@ class FakeTargets:
             self._silent[name].wait(PATIENCE_S)
         return name
 
+    def refuse_if_broken(self, cell: Cell) -> None:
+        # Looked up once: others mend it at the same moment.
+        problem = self.broken.get(cell.name)
+        if problem is not None:
+            raise problem
+
     def probe(self, cell: Cell, *, timeout_s: float) -> None:
         """As :meth:`nova.cells.target.Targets.probe`."""
-        if cell.name in self.broken:
-            raise self.broken[cell.name]
+        self.refuse_if_broken(cell)
         if cell.name in self._silent and not self._silent[cell.name].is_set():
             raise TimeoutError
 
@@ -73,8 +78,7 @@ class FakeTargets:
         class FakeDatabase:
             @contextmanager
             def read(self) -> Iterator[str]:
-                if cell.name in outer.broken:
-                    raise outer.broken[cell.name]
+                outer.refuse_if_broken(cell)
                 yield cell.name
 
         return FakeDatabase()
