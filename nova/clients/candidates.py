@@ -73,8 +73,9 @@ class CandidateQuery:
         return asked
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationRequest:
+# An answer is made of thousands of the following. Dataclasses would make the garbage collector walk through all of them
+# several times for each answer, which took longer than reading it; there are no cycles for it to find.
+class AllocationRequest(msgspec.Struct, frozen=True, gc=False):
     """One way to satisfy the question: provider uuid -> class -> amount, ready to be claimed.
 
     ``mappings`` tells which providers serve which group (suffix -> provider uuids).
@@ -84,8 +85,7 @@ class AllocationRequest:
     mappings: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True, gc=False):
     """Of one class at one provider: what may be given out in all (overcommit included), and what is
     given out.
     """
@@ -94,8 +94,7 @@ class Room:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSummary:
+class ProviderSummary(msgspec.Struct, frozen=True, gc=False):
     """A provider of a tree that occurs in the answer."""
 
     uuid: str
@@ -150,16 +149,16 @@ def _traits(required: tuple[str, ...], forbidden: tuple[str, ...]) -> str:
     return ",".join((*required, *(f"!{trait}" for trait in forbidden)))
 
 
-class _On(msgspec.Struct):
+class _On(msgspec.Struct, gc=False):
     resources: dict[str, int]
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, gc=False):
     allocations: dict[str, _On]
     mappings: dict[str, tuple[str, ...]]
 
 
-class _Summary(msgspec.Struct):
+class _Summary(msgspec.Struct, gc=False):
     resources: dict[str, Room]
     traits: msgspec.Raw
     parent_provider_uuid: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary
@@ -29,6 +29,12 @@ class Ledger:
         free = room.capacity - room.used
         # Most decisions give out nothing before they end; looking it up then costs more than all the rest here.
         return free - self._taken[provider, resource_class] if self._taken else free
+
+    def untouched(self, providers: tuple[str, ...]) -> ProviderSummary | None:
+        """What Placement said of a single provider, as long as this decision has given out nothing."""
+        if self._taken or len(providers) != 1:
+            return None
+        return self._summaries.get(providers[0])
 
     def used(self, provider: str, resource_class: str) -> int:
         """What is given out already; 0 of a class that the provider does not have."""
@@ -85,6 +91,26 @@ class Candidate:
         return None
 
 
+def free_on_each(candidates: Sequence[Candidate], *resource_classes: str) -> list[int]:
+    """What :meth:`Candidate.free` says of these classes together, for each candidate.
+
+    Three weighers ask it of a thousand candidates for every decision; one loop takes far less than all their calls.
+    """
+    found = []
+    for candidate in candidates:
+        summary = candidate.ledger.untouched(candidate.providers)
+        if summary is None:
+            found.append(sum(candidate.free(name) for name in resource_classes))
+            continue
+        free = 0
+        for name in resource_classes:
+            room = summary.resources.get(name)
+            if room is not None:
+                free += room.capacity - room.used
+        found.append(free)
+    return found
+
+
 def nodes_among(answer: Candidates) -> set[str]:
     """The roots of all providers in Placement's answer, less those that only share what they have."""
     summaries = answer.summaries.values()
@@ -125,7 +151,13 @@ def _node_of(
     return None
 
 
-def _providers(node_uuid: str, requests: Iterable[AllocationRequest]) -> tuple[str, ...]:
+def _providers(node_uuid: str, requests: Sequence[AllocationRequest]) -> tuple[str, ...]:
+    if (
+        len(requests) == 1
+        and len(requests[0].allocations) == 1
+        and node_uuid in requests[0].allocations
+    ):
+        return (node_uuid,)
     if all(
         len(request.allocations) == 1 and node_uuid in request.allocations for request in requests
     ):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from nova.scheduler.candidates import Candidate
+from nova.scheduler.candidates import Candidate, free_on_each
 from nova.scheduler.host_view import Ask
 from nova.scheduler.weights.weigher import Weigher
 
@@ -17,6 +18,9 @@ class RAMWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("MEMORY_MB")
 
+    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
+        return free_on_each(candidates, "MEMORY_MB")
+
 
 class CPUWeigher(Weigher):
     """Prefer free vCPUs, shared and dedicated ones."""
@@ -26,6 +30,9 @@ class CPUWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("VCPU") + candidate.free("PCPU")
 
+    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
+        return free_on_each(candidates, "VCPU", "PCPU")
+
 
 class DiskWeigher(Weigher):
     """Prefer free disk, of the host itself or shared with it."""
@@ -34,6 +41,9 @@ class DiskWeigher(Weigher):
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("DISK_GB")
+
+    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
+        return free_on_each(candidates, "DISK_GB")
 
 
 class IoOpsWeigher(Weigher):

@@ -222,3 +222,21 @@ def test_weighers_are_loaded_with_their_multipliers():
     assert [(type(w), w.multiplier) for w in found] == [(RAMWeigher, 0.5), (CPUWeigher, 1.0)]
     with pytest.raises(Invalid):
         load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})
+
+
+def test_weighing_many_says_what_weighing_each_says():
+    """Also after room was given out, and for hosts with several providers."""
+    pool = ProviderSummary("pool", None, "pool", frozenset(), {"DISK_GB": Room(10, 7)})
+    plain = answer_for(*HOSTS, free=FREE)
+    shared = AllocationRequest(
+        {HOSTS[0].node_uuid: {"VCPU": 1}, "pool": {"DISK_GB": 2}}, {"": ("pool",)}
+    )
+    answer = Candidates((shared, *plain.requests[1:]), {"pool": pool, **plain.summaries})
+    candidates = group_by_host(answer, {h.node_uuid: h for h in HOSTS})
+    weighers = (RAMWeigher(), CPUWeigher(), DiskWeigher())
+    for _ in range(2):
+        for weigher in weighers:
+            each = [weigher.weigh(candidate, ASK) for candidate in candidates]
+            assert weigher.weigh_all(candidates, ASK) == each
+        assert DiskWeigher().weigh_all(candidates, ASK)[0] in (3, 1)
+        candidates[0].ledger.take(shared)
