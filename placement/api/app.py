@@ -23,6 +23,7 @@ from placement.api.candidates.operations import CandidateOperations
 from placement.api.dialect import PlacementDialect
 from placement.api.inventories.operations import InventoryOperations
 from placement.api.providers.operations import ProviderOperations
+from placement.api.request_log import RequestLog
 from placement.api.resource_classes import ResourceClassOperations
 from placement.api.root import Root
 from placement.api.traits import ProviderTraitOperations, TraitOperations
@@ -91,14 +92,15 @@ def make_application(
 ) -> WsgiApp:
     """The operations in their layers, the outermost last.
 
-    The request id is known before anybody can refuse, so that a refusal carries it; the proxy's headers are read
-    before anything makes a link; cross-site pre-flights carry no token and are answered before one is missed.
+    The request id is known before anybody can refuse, so that a refusal carries it and is logged with it; the proxy's
+    headers are read before anything makes a link; cross-site pre-flights carry no token and are answered before one is
+    missed.
     """
     operations = make_operations(conf, database, check_answers=check_answers)
     door: WsgiApp = auth.NoAuth(operations)
     if conf.api.auth_strategy == "keystone":
         door = auth.keystone(operations, conf)
-    layered: WsgiApp = auth.OpenRoot(operations, door=door)
+    layered: WsgiApp = RequestLog(auth.OpenRoot(operations, door=door))
     layered = request_id.RequestId(layered)
     layered = http_proxy_to_wsgi.HTTPProxyToWSGI(layered, conf)
     crossing = cors.CORS(layered, conf)
