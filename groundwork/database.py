@@ -22,6 +22,8 @@ from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines
 from sqlalchemy.engine import URL, make_url
 
+from groundwork.pooling import with_prompt_pool
+
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -96,6 +98,8 @@ class Database:
             "mysql_sql_mode": mysql_sql_mode,
             "connection_debug": connection_debug,
             "connection_trace": connection_trace,
+            # Threads are native; giving way at each check-in is for green ones.
+            "thread_checkin": False,
         }
         self._pool = {
             "max_pool_size": max_pool_size,
@@ -208,7 +212,7 @@ class Database:
             self._engines.append(engine)
             return engine
         pool = {name: value for name, value in self._pool.items() if value is not None}
-        engine = engines.create_engine(url, **self._options, **pool)
+        engine = engines.create_engine(with_prompt_pool(url), **self._options, **pool)
         self._engines.append(engine)
         if engine.dialect.name == "mysql":
             _read_committed(engine)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from oslo_middleware import cors, http_proxy_to_wsgi, request_id, sizelimit
+from oslo_middleware import cors, request_id, sizelimit
 
+from groundwork.proxy import behind_proxy
 from nova.api import errors
 from nova.api.assembly import Assembly, Filter, WsgiApp
 from nova.api.dialect import OLD_VERSION_HEADER, VERSION_HEADER
@@ -96,8 +97,7 @@ def http_proxy_factory(global_conf: Mapping[str, Any], **local_conf: str) -> Fil
 
     def wrap(application: WsgiApp) -> WsgiApp:
         inner = SchemeHeader(application, header=header) if header else application
-        wrapped: WsgiApp = http_proxy_to_wsgi.HTTPProxyToWSGI(inner, conf)
-        return wrapped
+        return behind_proxy(inner, conf)
 
     return wrap
 

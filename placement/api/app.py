@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 from oslo_config import cfg
-from oslo_middleware import cors, http_proxy_to_wsgi, request_id
+from oslo_middleware import cors, request_id
 
 from groundwork import openapi
 from groundwork.application import Application
 from groundwork.database import Database
 from groundwork.policy import Policy
+from groundwork.proxy import behind_proxy
 from placement import policies
 from placement.allocations.claims import Claims
 from placement.allocations.reading import Holdings
@@ -102,7 +103,7 @@ def make_application(
         door = auth.keystone(operations, conf)
     layered: WsgiApp = RequestLog(auth.OpenRoot(operations, door=door))
     layered = request_id.RequestId(layered)
-    layered = http_proxy_to_wsgi.HTTPProxyToWSGI(layered, conf)
+    layered = behind_proxy(layered, conf)
     crossing = cors.CORS(layered, conf)
     # Where no foreign site may call, OPTIONS is a method like any other that a path does not have.
     return crossing if conf.cors.allowed_origin else layered

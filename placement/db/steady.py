@@ -1,7 +1,7 @@
 """One connection that is kept, for a reader that asks the same short question before every answer.
 
-A connection from the pool is tried before it is given out and cleared when it comes back; these two round trips
-would cost more than the question. Statements run outside of transactions, each seeing what is committed by then.
+Taking a connection from the pool and ending a transaction would cost more than the question. Statements run outside of
+transactions, each seeing what is committed by then.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ class SteadyReader:
         """``clock``: seconds, monotonic. No connection is made before the first use."""
         self._database = database
         self._clock = clock
+        # Its readers see one moment until they end, and a file has no round trips to save.
+        self._borrows = sa.make_url(database.url).get_backend_name() == "sqlite"
         self._connection: sa.Connection | None = None
         self._used_at = 0.0
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """What can be asked with; after a failure in the block the connection is given up."""
-        if sa.make_url(self._database.url).get_backend_name() == "sqlite":
-            # Its readers see one moment until they end, and a file has no round trips to save.
+        if self._borrows:
             with self._database.read() as tx:
                 yield tx
             return
