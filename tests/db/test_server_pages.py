@@ -286,7 +286,10 @@ def queries(draw: st.DrawFn) -> ServerQuery:
 def test_the_database_filters_as_python_filters_build_requests(
     cell_database: Database, table: list[tuple[dict[str, Any], list[str]]], query: ServerQuery
 ) -> None:
-    """The two must agree, or a server would appear in a list or vanish from it when its cell is chosen."""
+    """List filters (status, name, host, tags, ip, changes-since, deleted, all_tenants) are pushed down to the cells.
+
+    The two must agree, or a server would appear in a list or vanish from it when its cell is chosen.
+    """
     found = make_servers(table)
     store(cell_database, found)
     selected = [server for server in found if selects(query, server)]

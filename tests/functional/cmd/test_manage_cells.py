@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+
+from nova.db.api.models import cell_mappings
 
 CELL0 = "00000000-0000-0000-0000-000000000000"
 NOWHERE = "11111111-1111-1111-1111-111111111111"
@@ -243,3 +246,50 @@ def listed(manage: Any, *words: str) -> list[tuple[str, ...]]:
     lines = manage.succeed("cell_v2", "list_cells", *words).out.splitlines()
     rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
     return [tuple(cell.strip() for cell in row) for row in rows[1:]]
+
+
+def test_rows_of_cell_mappings_after_setup(manage: Any) -> None:
+    """cell_mappings row: uuid, name, transport_url, database_connection, disabled; cell0 uses the all-zero UUID.
+
+    Read the rows after setup; a second cell0 is refused.
+    """
+    uuid = manage.make_cell("cell1")
+    elsewhere = ("--database_connection", manage.url("another"))
+    said = manage.succeed("cell_v2", "map_cell0", *elsewhere).line
+    assert said == "Cell0 is already setup"
+    with manage.database("api").read() as tx:
+        rows = tx.execute(sa.select(cell_mappings).order_by(cell_mappings.c.id)).all()
+    assert [
+        (row.uuid, row.name, row.transport_url, row.database_connection, bool(row.disabled))
+        for row in rows
+    ] == [
+        (CELL0, "cell0", "none:///", manage.url("cell0"), False),
+        (uuid, "cell1", "rabbit://u:p@h/cell1", manage.url("cell1"), False),
+    ]
+
+
+def test_every_database_has_a_schema_version_of_its_own(bare: Any) -> None:
+    """Every deployment is a cells deployment: one API database, one cell0 database and one or more cell databases, each
+    with its own schema version.
+
+    Fresh init, then schema sync and version on API, cell0, cell1, cell2; list_cells shows cell0 plus two cells.
+    """
+    bare.succeed("api_db", "sync")
+    bare.succeed("cell_v2", "map_cell0")
+    for name in ("cell1", "cell2"):
+        bare.configure(f"rabbit://broker/{name}", cell=name)
+        bare.succeed("cell_v2", "create_cell", "--name", name)
+    assert [row[0] for row in listed(bare)] == ["cell0", "cell1", "cell2"]
+    # An old cell stays old while the others go on.
+    bare.configure(cell="cell2")
+    bare.succeed("db", "sync", "--local_cell", "0001")
+    for name in ("cell0", "cell1"):
+        bare.configure(cell=name)
+        bare.succeed("db", "sync", "--local_cell")
+    versions = {}
+    for name in ("cell0", "cell1", "cell2"):
+        bare.configure(cell=name)
+        versions[name] = bare.succeed("db", "version").line
+    assert versions["cell0"] == versions["cell1"] != versions["cell2"]
+    assert versions["cell2"] == "0001"
+    assert bare.succeed("api_db", "version").line

@@ -187,6 +187,10 @@ def test_administrator_chooses_the_host(cloud: Cloud, asked: dict[str, str], ver
 
 
 def test_impossible_flavor_is_buried_in_cell0_with_counted_reasons(cloud: Cloud) -> None:
+    """A build that never finds a host is buried in cell0 in ERROR with a fault, and can be shown, listed and deleted.
+
+    Ask for an impossible flavor; check cell0 row, fault body, delete, then no rows or allocations left.
+    """
     uuid = cloud.create("huge", flavorRef="huge")
     shown = cloud.wait_until_error(uuid)
     fault = shown["fault"]
@@ -293,6 +297,10 @@ def test_delete_while_the_guest_is_being_made(cloud: Cloud) -> None:
 
 
 def test_delete_of_a_build_request(cloud: Cloud) -> None:
+    """Show, list and DELETE work on a server that is only a build request.
+
+    With the scheduler paused: show, list, delete; then resume and see no build happen.
+    """
     with silent_scheduler(cloud) as release:
         uuid = cloud.create()
         shown = cloud.show(uuid)

@@ -49,7 +49,10 @@ def test_credentials_of_a_cell_open_nothing_outside_of_it(plane: Plane, cell: st
 
 
 def test_processes_of_a_cell_are_connected_to_nothing_outside_of_it(plane: Plane) -> None:
-    """Looked at after servers came and went, while everything that was opened for them is still open."""
+    """No up-calls: a cell conductor or compute has no API database or top-level bus credentials.
+
+    Looked at after servers came and went, while everything that was opened for them is still open.
+    """
     run_flow(plane, count=8, page=3)
     for cell in CELLS:
         for name in plane.names_of_cell(cell):

@@ -93,6 +93,11 @@ def pages(cells: list[list[Row]], sort: Sort, limit: int) -> Iterator[list[Row]]
 def test_pages_over_cells_equal_one_sorted_table(
     cells: list[list[Row]], sort: Sort, limit: int
 ) -> None:
+    """GET /servers and /servers/detail merge N cells by sort_key and sort_dir with limit and marker, stable on ties.
+
+    Property test: random rows in 1..8 cells; paging equals one sorted table. All sort keys of the API: see
+    ``tests/db/test_server_pages.py``.
+    """
     everything = [row for rows in cells for row in rows]
     read = [row for page in pages(cells, sort, limit) for row in page]
     assert [row.uuid for row in read] == [row.uuid for row in in_order(everything, sort)]

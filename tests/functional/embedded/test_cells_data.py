@@ -1,0 +1,248 @@
+"""Where things stand: above the cells or in one of them, and what of it can be had while cells are away."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from nova.cmd.manage.program import run
+from nova.db.api import models as api_models
+from nova.db.cell import models as cell_models
+from tests.functional.embedded.plane import (
+    ADMIN,
+    PROJECT,
+    USER,
+    Cloud,
+    silent_scheduler,
+    wait_for,
+)
+
+CELLS = ("cell0", "cell1", "cell2")
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
+
+
+class Mover:
+    """Changes where cells have their databases, with ``nova-manage``, while all services run."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._cells = {cell.name: cell for cell in cloud.cells}
+        self._config = cloud.folder / "manage.conf"
+        self._config.write_text(
+            f"[api_database]\nconnection = {cloud.database('api').url}\n"
+            f"[database]\nconnection = {self._cells['cell1'].database_url}\n"
+        )
+
+    def path(self, name: str) -> Path:
+        """The file that the cell had at first."""
+        database = sa.make_url(self._cells[name].database_url).database
+        assert database is not None
+        return Path(database)
+
+    def move(self, name: str, database_url: str) -> None:
+        """``nova-manage cell_v2 update_cell``."""
+        cell = self._cells[name]
+        words = ["--config-file", str(self._config), "cell_v2", "update_cell"]
+        words += ["--cell_uuid", cell.uuid, "--database_connection", database_url]
+        assert run([*words, "--transport-url", cell.transport_url]) == 0
+
+    def move_back(self, name: str) -> None:
+        self.move(name, self._cells[name].database_url)
+
+
+@contextmanager
+def moved(cloud: Cloud, urls: Mapping[str, str]) -> Iterator[None]:
+    """Cells have their databases elsewhere, or nowhere, and are asked as before when the block has ended."""
+    mover = Mover(cloud)
+    for name, url in urls.items():
+        mover.move(name, url)
+    wanted = set(urls.items())
+    wait_for("the change", lambda: wanted <= {(c.name, c.database_url) for c in cloud.cells})
+    try:
+        yield
+    finally:
+        for name in urls:
+            mover.move_back(name)
+        wait_for(
+            "the cells",
+            lambda: not wanted & {(c.name, c.database_url) for c in cloud.cells},
+        )
+        path = "/os-services?binary=nova-compute"
+        wait_for(
+            "the hosts",
+            lambda: (
+                [s["state"] for s in cloud.compute.get(path, token=ADMIN)["services"]].count("up")
+                == len(cloud.drivers())
+            ),
+        )
+
+
+def nowhere(cloud: Cloud, *names: str) -> dict[str, str]:
+    """URLs behind which there is no database."""
+    return {name: f"sqlite:///{cloud.folder}/absent/{name}.db" for name in names}
+
+
+@pytest.fixture
+def pair(cloud: Cloud) -> dict[str, str]:
+    """A server in each cell: its uuid by the cell's name."""
+    hosts = {host.partition("-")[0]: host for host in sorted(cloud.drivers())}
+    made = {
+        cell: cloud.create(cell, tags=[cell], availability_zone=f"nova:{host}", token=ADMIN)
+        for cell, host in hosts.items()
+    }
+    for uuid in made.values():
+        cloud.wait_until(uuid, "ACTIVE")
+    return made
+
+
+def test_rows_of_a_build_that_no_cell_has_yet(cloud: Cloud) -> None:
+    """instance_mapping, request_spec and build_request are written by the API before a cell is chosen.
+
+    Pause the scheduler, POST /servers, check three rows and a null cell_id.
+    """
+    with silent_scheduler(cloud):
+        uuid = cloud.create()
+        tables = (
+            api_models.instance_mappings,
+            api_models.request_specs,
+            api_models.build_requests,
+        )
+        mapping, _spec, _request = (
+            next(row for row in cloud.rows("api", table) if row.instance_uuid == uuid)
+            for table in tables
+        )
+        assert mapping.cell_id is None
+        assert cloud.cell_of(uuid) is None
+    cloud.wait_until(uuid, "ACTIVE")
+
+
+def test_each_of_fifty_servers_stands_in_one_cell(cloud: Cloud) -> None:
+    """After scheduling the instance lives only in the chosen cell, the mapping points to it and the build request is
+    gone.
+
+    Boot 50 servers on 2 cells; each uuid found in exactly one cell database.
+    """
+    quota = f"/os-quota-sets/{PROJECT}"
+    cloud.compute("PUT", quota, {"quota_set": {"instances": 50}}, token=ADMIN, status=200)
+    try:
+        many = cloud.body(min_count=50, max_count=50)
+        cloud.compute("POST", "/servers", many, status=202)
+        wait_for("50 servers", lambda: len(cloud.listed("/servers?status=ACTIVE")) == 50)
+        found = set(cloud.listed())
+        places = {
+            name: {row.uuid for row in cloud.rows(name, cell_models.instances)} & found
+            for name in CELLS
+        }
+        assert places["cell0"] == set()
+        assert places["cell1"]
+        assert places["cell2"]
+        assert places["cell1"] | places["cell2"] == found
+        assert not places["cell1"] & places["cell2"]
+        numbers = {cell.id: cell.name for cell in cloud.cells}
+        mapped = {
+            row.instance_uuid: numbers[row.cell_id]
+            for row in cloud.rows("api", api_models.instance_mappings)
+            if row.instance_uuid in found
+        }
+        assert mapped == {uuid: name for name, uuids in places.items() for uuid in uuids}
+        assert cloud.rows("api", api_models.build_requests) == []
+    finally:
+        cloud.compute("DELETE", quota, token=ADMIN, status=202)
+
+
+def test_what_is_global_needs_no_cell(cloud: Cloud) -> None:
+    """Flavors, key pairs, aggregates, server groups, quota limits (project, user, class) and request specs are global
+    (API database).
+
+    Stop every cell database: those endpoints still answer 200.
+    """
+    key = {"keypair": {"name": "global", "public_key": PUBLIC_KEY}}
+    group = {"server_group": {"name": "global", "policy": "anti-affinity"}}
+    aggregate = {"aggregate": {"name": "global", "availability_zone": None}}
+    cloud.compute("POST", "/os-keypairs", key, status=201)
+    made_group = cloud.compute("POST", "/os-server-groups", group, status=200).json()
+    made = cloud.compute("POST", "/os-aggregates", aggregate, token=ADMIN, status=200).json()
+    group_path = f"/os-server-groups/{made_group['server_group']['id']}"
+    aggregate_path = f"/os-aggregates/{made['aggregate']['id']}"
+    with moved(cloud, nowhere(cloud, *CELLS)):
+        for path in (
+            "/flavors/detail",
+            "/flavors/tiny",
+            "/flavors/tiny/os-extra_specs",
+            "/os-keypairs",
+            "/os-keypairs/global",
+            "/os-aggregates",
+            aggregate_path,
+            "/os-server-groups",
+            group_path,
+            f"/os-quota-sets/{PROJECT}",
+            f"/os-quota-sets/{PROJECT}?user_id=fake",
+            f"/os-quota-sets/{PROJECT}/detail",
+            f"/os-quota-sets/{PROJECT}/defaults",
+            "/os-quota-class-sets/default",
+            "/limits",
+        ):
+            cloud.compute("GET", path, token=ADMIN if "keypairs" not in path else USER, status=200)
+    cloud.compute("DELETE", "/os-keypairs/global", status=204)
+    cloud.compute("DELETE", group_path, status=204)
+    cloud.compute("DELETE", aggregate_path, token=ADMIN, status=200)
+
+
+def test_a_server_has_its_history_in_its_own_cell(cloud: Cloud, pair: dict[str, str]) -> None:
+    """Instance actions, events, faults and tags are stored in the same cell as the instance.
+
+    List actions and tags while the other cell is stopped.
+    """
+    for stopped, other in (("cell1", "cell2"), ("cell2", "cell1")):
+        with moved(cloud, nowhere(cloud, stopped, "cell0")):
+            uuid = pair[other]
+            assert cloud.show(uuid)["tags"] == [other]
+            path = f"/servers/{uuid}/os-instance-actions"
+            [create] = cloud.compute.get(path, token=ADMIN)["instanceActions"]
+            shown = cloud.compute.get(f"{path}/{create['request_id']}", token=ADMIN)
+            assert {event["result"] for event in shown["instanceAction"]["events"]} == {"Success"}
+
+
+@pytest.mark.parametrize("sort", ["created_at", "display_name", "uuid"])
+def test_pages_of_one_over_all_places(cloud: Cloud, pair: dict[str, str], sort: str) -> None:
+    """The marker may be in any cell, in cell0 or in a build request.
+
+    Page with limit=1 through servers placed in each of the three places; no 400, none missing or twice.
+    """
+    buried = cloud.create("buried", flavorRef="huge")
+    cloud.wait_until_error(buried)
+    with silent_scheduler(cloud):
+        waiting = cloud.create("waiting")
+        expected = {*pair.values(), buried, waiting}
+        for direction in ("asc", "desc"):
+            path = f"/servers?limit=1&sort_key={sort}&sort_dir={direction}"
+            seen: list[str] = []
+            while page := cloud.listed(f"{path}&marker={seen[-1]}" if seen else path):
+                seen += page
+                assert len(seen) <= len(expected), "it goes round in circles"
+            assert len(seen) == len(expected)
+            assert set(seen) == expected
+    cloud.wait_until(waiting, "ACTIVE")
+
+
+def test_a_changed_url_is_used_without_a_restart(cloud: Cloud, pair: dict[str, str]) -> None:
+    """nova-manage cell_v2 update_cell (name, urls, --enable, --disable) without restarting services.
+
+    Change url while services run; next request uses it (within the two seconds that a mapping is trusted).
+    """
+    uuid = pair["cell2"]
+    copy = cloud.folder / "moved.db"
+    with sqlite3.connect(Mover(cloud).path("cell2")) as old, sqlite3.connect(copy) as new:
+        old.backup(new)
+        new.execute("UPDATE instances SET display_name = 'moved' WHERE uuid = ?", [uuid])
+    old.close()
+    new.close()
+    with moved(cloud, {"cell2": f"sqlite:///{copy}"}):
+        assert cloud.show(uuid)["name"] == "moved"
+        assert cloud.show(pair["cell1"])["name"] == "cell1"
+    assert cloud.show(uuid)["name"] == "cell2"
