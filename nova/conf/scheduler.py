@@ -26,6 +26,40 @@ _SCHEDULER: list[cfg.Opt] = [
         help="Candidates asked of Placement at first; when none of them passes the filters, all are looked at. Lower "
         "it in large deployments where any host will do: decisions get faster, and weighers see fewer hosts.",
     ),
+    cfg.BoolOpt(
+        "limit_tenants_to_placement_aggregate",
+        default=False,
+        help="Keep projects on the hosts of their aggregates: those with metadata filter_tenant_id (or with a suffix, "
+        "filter_tenant_id1) and the project's id as value. Other projects are kept off these hosts by the filter "
+        "AggregateMultiTenancyIsolation only. Aggregates have to be known to Placement, which nova-api sees to and "
+        "'nova-manage placement sync_aggregates' repairs.",
+    ),
+    cfg.BoolOpt(
+        "placement_aggregate_required_for_tenants",
+        default=False,
+        help="Let servers of a project without any such aggregate fail, instead of going to any host. Set it together "
+        "with limit_tenants_to_placement_aggregate where every project has hosts of its own.",
+    ),
+    cfg.BoolOpt(
+        "query_placement_for_image_type_support",
+        default=False,
+        help="Ask Placement only for hosts that can use the image's disk format (trait COMPUTE_IMAGE_TYPE_ and its "
+        "name). Set it where hosts differ in that, for example with Ceph beside local disks; computes that are too old "
+        "to report the trait get no servers then. Servers that boot from volumes are not affected.",
+    ),
+    cfg.BoolOpt(
+        "enable_isolated_aggregate_filtering",
+        default=False,
+        help="Keep servers off aggregates with metadata trait:NAME=required unless flavor or image require all these "
+        "traits. Set it where hosts with rare hardware or licences are kept for those who ask for them.",
+    ),
+    cfg.BoolOpt(
+        "image_metadata_prefilter",
+        default=False,
+        help="Ask Placement only for hosts that have the buses and device models which the image names (hw_disk_bus, "
+        "hw_cdrom_bus, hw_video_model, hw_vif_model) as traits. Set it where hypervisors differ; hosts that do not "
+        "report these traits get no servers of such images then.",
+    ),
     cfg.IntOpt(
         "workers",
         min=0,

@@ -4,6 +4,7 @@
 ``demand.py``     a request as a question to Placement
 ``host_view.py``  what filters and weighers see of a host; ``hosts.py`` keeps it fresh, ``host_rows.py`` reads it
 ``server_places.py`` where the servers are that hints name
+``prefilters/``   which hosts are worth asking Placement for
 ``filters/``      can this host do it; ``weights/`` how well; ``plugins.py`` finds both by their class paths
 ``decision.py``   the decision, a pure function of request, candidates, hosts, time and seed
 ``claims.py``     what the decision takes in Placement, and giving it back

@@ -1,7 +1,8 @@
 """Single changes after which a request that found no host would find one, each of them tried.
 
 The request may ask for less of a resource, for one demand fewer, for another value, or for fewer servers; an operator
-may enable a host or do without a filter. What is proposed has been tried with the scheduler's own decision.
+may enable a host or do without a filter or prefilter. What is proposed has been tried with the scheduler's own
+decision.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def smallest_changes(
     yield from _without_demand(attempt, try_, proposals)
     yield from _other_wishes(attempt, try_)
     yield from _without_filter(attempt, base, try_)
+    yield from _without_prefilter(attempt, try_)
     yield from _enabled(attempt, try_)
 
 
@@ -135,7 +137,11 @@ def _amounts(
 
 
 def _without_demand(attempt: Attempt, try_: Try, proposals: Proposals | None) -> Iterator[Change]:
+    restriction = attempt.rules.restriction(attempt.ask.spec, attempt.aggregates)
     for lesser in without_one(attempt.query):
+        # No demand of the request; the wishes behind it, and doing without the prefilter, are tried elsewhere.
+        if restriction.causes(lesser.key, lesser.value):
+            continue
         if proposals is not None and (lesser.key, lesser.value) not in proposals.found:
             continue
         hosts = _hosts_with(replace(attempt, query=lesser.query), try_)
@@ -210,6 +216,22 @@ def _without_filter(attempt: Attempt, base: Trial, try_: Try) -> Iterator[Change
             yield Change(ChangeKind.WITHOUT_FILTER, text, name, _OPERATOR, hosts=hosts)
 
 
+def _without_prefilter(attempt: Attempt, try_: Try) -> Iterator[Change]:
+    """Each prefilter that can be switched off, if hosts that it keeps away would do."""
+    rules = attempt.rules
+    for one in rules.prefilters:
+        if one.option is None or not one.restrict(attempt.ask.spec, attempt.aggregates):
+            continue
+        others = tuple(other for other in rules.prefilters if other is not one)
+        without = _asking(
+            replace(attempt, rules=replace(rules, prefilters=others)), attempt.ask.spec
+        )
+        hosts = _hosts_with(without, try_)
+        if hosts:
+            text = f"without prefilter {one.option}"
+            yield Change(ChangeKind.WITHOUT_FILTER, text, one.option, _OPERATOR, hosts=hosts)
+
+
 def _enabled(attempt: Attempt, try_: Try) -> Iterator[Change]:
     """One disabled host, if enabling it would do."""
     if DISABLED_TRAIT not in attempt.query.root_forbidden:
@@ -238,15 +260,18 @@ def _without(what: str, *, hosts: int, was: str | None = None) -> Change:
 
 def _asking(attempt: Attempt, spec: RequestSpec) -> Attempt | None:
     """The attempt for another request; None when that request makes no sense."""
-    query = _query_of(spec)
+    query = _query_of(spec, attempt)
     if query is None:
         return None
     return replace(attempt, query=query, ask=replace(attempt.ask, spec=spec))
 
 
-def _query_of(spec: RequestSpec) -> CandidateQuery | None:
+def _query_of(spec: RequestSpec, attempt: Attempt) -> CandidateQuery | None:
+    """What Placement would be asked for that request, by the rules and aggregates of the attempt."""
     try:
-        return candidate_query(spec)
+        return candidate_query(
+            spec, restriction=attempt.rules.restriction(spec, attempt.aggregates)
+        )
     except Invalid:
         return None
 

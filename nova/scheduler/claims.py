@@ -43,7 +43,11 @@ class Placement(Protocol):
     def delete_allocation(self, consumer: str, *, expected: Allocation | None = None) -> None: ...
 
     def count_providers(
-        self, *, resources: Mapping[str, int] | None = None, required: tuple[str, ...] = ()
+        self,
+        *,
+        resources: Mapping[str, int] | None = None,
+        required: tuple[str, ...] = (),
+        member_of: tuple[tuple[str, ...], ...] = (),
     ) -> int: ...
 
 

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nova.clients.candidates import AllocationRequest
+from nova.domain.request_spec import RequestSpec
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.filters import Filter, Reason
-from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.prefilters import Prefilter, Restriction, combine
 from nova.scheduler.weights import Weigher
 
 #: The constraint that the request names another host.
@@ -36,6 +38,11 @@ class Rules:
     weighers: Sequence[Weigher]
     host_subset_size: int = 1
     shuffle_equal: bool = False
+    prefilters: Sequence[Prefilter] = ()
+
+    def restriction(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
+        """What Placement is asked beside the request's own demands; ``aggregates`` are all there are."""
+        return combine(each.restrict(spec, aggregates) for each in self.prefilters)
 
     @property
     def needs_counts(self) -> bool:

@@ -1,24 +1,30 @@
 """A request as a question to Placement: which amounts of which classes, on providers with which traits.
 
 Understands the flavor extra specs ``resources[SUFFIX]:CLASS=n`` (0 takes a class out), ``trait[SUFFIX]:NAME=required``
-or ``forbidden``, ``group_policy=none|isolate``, and the image property ``trait:NAME=required``.
+or ``forbidden``, ``group_policy=none|isolate``, and the image property ``trait:NAME=required``. What prefilters want is
+added to it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import CandidateQuery, RequestGroup
 from nova.domain.request_spec import RequestSpec
+from nova.scheduler.prefilters.restriction import NODE_GROUP, Restriction
 
 # A host whose compute service is disabled bears it, so Placement leaves the host out by itself.
 DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
 
 _KEY = re.compile(r"^(resources|trait)([A-Za-z0-9_-]{0,64}):(.+)$")
 _MIB_PER_GIB = 1024
+
+# On every compute node, and on nothing else.
+_NODE_TRAIT = "COMPUTE_NODE"
+_UNRESTRICTED = Restriction()
 
 
 @dataclass(slots=True)
@@ -29,11 +35,16 @@ class _Group:
 
 
 def candidate_query(
-    spec: RequestSpec, *, limit: int | None = None, in_tree: str | None = None
+    spec: RequestSpec,
+    *,
+    limit: int | None = None,
+    in_tree: str | None = None,
+    restriction: Restriction = _UNRESTRICTED,
 ) -> CandidateQuery:
     """What to ask Placement for one server of this request.
 
     :param in_tree: only this node.
+    :param restriction: what prefilters want of the hosts.
     :raises Invalid: an extra spec or image property makes no sense; the sentence names it.
     """
     groups = {"": _Group(resources=flavor_resources(spec))}
@@ -47,14 +58,15 @@ def candidate_query(
     # Placement takes traits only together with resources. A flavor that asks for its resources in suffixed groups
     # means the node itself by its unsuffixed traits.
     root = _Group() if unsuffixed.resources else unsuffixed
-    return CandidateQuery(
+    query = CandidateQuery(
         groups=_groups(asked, in_tree),
         limit=limit,
         # Without a policy groups may overlap, which is what flavors of a single device mean anyway.
         isolate=spec.flavor.extra_specs.get("group_policy") == "isolate",
-        root_required=tuple(sorted(root.required)),
-        root_forbidden=(*sorted(root.forbidden), DISABLED_TRAIT),
+        root_required=tuple(sorted({*root.required, *restriction.required})),
+        root_forbidden=(*sorted({*root.forbidden, *restriction.forbidden}), DISABLED_TRAIT),
     )
+    return _in_aggregates(query, restriction)
 
 
 def flavor_resources(spec: RequestSpec) -> dict[str, int]:
@@ -111,6 +123,26 @@ def _amount(key: str, value: str) -> int:
 def _without_zeros(group: _Group) -> _Group:
     wanted = {name: amount for name, amount in group.resources.items() if amount}
     return _Group(wanted, group.required, group.forbidden)
+
+
+def _in_aggregates(query: CandidateQuery, restriction: Restriction) -> CandidateQuery:
+    """The query for nodes in the wanted aggregates.
+
+    Only in the unsuffixed group do aggregates of a node count for its whole tree. A query without that group gets one
+    that takes nothing and is the node itself, above the providers of all others.
+    """
+    if not (restriction.member_of or restriction.not_member_of):
+        return query
+    first, *others = query.groups
+    if not first.suffix:
+        return replace(query, groups=(_member(first, restriction), *others))
+    node = _member(RequestGroup(NODE_GROUP, required=(_NODE_TRAIT,)), restriction)
+    below = tuple(group.suffix for group in query.groups)
+    return replace(query, groups=(*query.groups, node), same_subtree=((NODE_GROUP, *below),))
+
+
+def _member(group: RequestGroup, restriction: Restriction) -> RequestGroup:
+    return replace(group, member_of=restriction.choices, not_member_of=restriction.excluded)
 
 
 def _groups(asked: Mapping[str, _Group], in_tree: str | None) -> tuple[RequestGroup, ...]:

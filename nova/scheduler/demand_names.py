@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # Keys of a query that carry the suffix of a request group, the longest first.
 _GROUPED = ("resources", "required", "member_of", "in_tree")
 
@@ -10,6 +12,12 @@ def name_of(key: str, value: str) -> str:
     """``resources1``, ``VCPU:4`` -> ``VCPU (4 asked) in group 1``; ``required``, ``!X`` -> ``not X``."""
     kind, suffix = _split(key)
     return f"{_of_kind(kind, value)} in group {suffix}" if suffix else _of_kind(kind, value)
+
+
+def choice(names: Iterable[str]) -> str:
+    """One of these traits or aggregates, in the words in which Placement explains a demand."""
+    ordered = sorted(names)
+    return ordered[0] if len(ordered) == 1 else f"in:{','.join(ordered)}"
 
 
 def _of_kind(kind: str, value: str) -> str:

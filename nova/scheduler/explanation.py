@@ -11,7 +11,9 @@ from nova.domain.outlook import Constraint
 from nova.errors import NoValidHost
 from nova.scheduler.claims import Placement
 from nova.scheduler.demand import total_resources
+from nova.scheduler.demand_names import choice
 from nova.scheduler.funnel import table
+from nova.scheduler.prefilters import Restriction
 
 # Faults and action messages are cut at 255 characters.
 _LONGEST = 255
@@ -56,29 +58,41 @@ def no_valid_host(
 
 
 def ask_each_constraint(
-    placement: Placement, query: CandidateQuery, *, hosts: int
+    placement: Placement, query: CandidateQuery, *, hosts: int, restriction: Restriction
 ) -> tuple[int, dict[str, int]]:
-    """How many hosts there are, and how many each class and trait of the query removes when asked alone.
+    """How many hosts there are, and how many each class, trait and aggregate of the query removes when asked alone.
 
     For queries without any candidate; the numbers may add up to more than there are hosts, because one host may lack
     several things, and to less, because each may have one thing but no host all of them.
+
+    :param restriction: that of the query, which names what it wants.
     """
-    matching = dict(_matching(placement, query))
+    matching = dict(_matching(placement, query, restriction))
     # A host may have many nodes (bare metal); then more providers match than there are hosts.
     total = max(hosts, *matching.values(), 0)
     removed = {name: total - count for name, count in matching.items()}
     for trait in (*query.root_forbidden, *_forbidden(query)):
         removed[f"not {trait}"] = min(total, _count(placement, required=(trait,)))
+    for group in query.groups:
+        for aggregate in group.not_member_of:
+            name = restriction.name_of("member_of", f"!{aggregate}")
+            removed[name] = min(total, _count(placement, member_of=((aggregate,),)))
     return total, removed
 
 
-def _matching(placement: Placement, query: CandidateQuery) -> Iterator[tuple[str, int]]:
+def _matching(
+    placement: Placement, query: CandidateQuery, restriction: Restriction
+) -> Iterator[tuple[str, int]]:
     for name, amount in sorted(total_resources(query).items()):
         largest = max(group.resources.get(name, 0) for group in query.groups)
         yield f"{name} ({amount} asked)", _count(placement, resources={name: largest})
     required = {t for group in query.groups for t in group.required} | set(query.root_required)
     for trait in sorted(required):
         yield trait, _count(placement, required=(trait,))
+    for group in query.groups:
+        for aggregates in group.member_of:
+            name = restriction.name_of("member_of", choice(aggregates))
+            yield name, _count(placement, member_of=(aggregates,))
 
 
 def _forbidden(query: CandidateQuery) -> Iterator[str]:
@@ -90,9 +104,12 @@ def _count(
     *,
     resources: Mapping[str, int] | None = None,
     required: tuple[str, ...] = (),
+    member_of: tuple[tuple[str, ...], ...] = (),
 ) -> int:
     try:
-        return placement.count_providers(resources=resources, required=required)
+        return placement.count_providers(
+            resources=resources, required=required, member_of=member_of
+        )
     except Invalid:
         # Placement refuses names that it does not know; then no host has it.
         return 0

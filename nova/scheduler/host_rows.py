@@ -70,6 +70,13 @@ class Counts(NamedTuple):
     images: tuple[ImageOnHost, ...] = ()
 
 
+class Aggregates(NamedTuple):
+    """Every aggregate, those without hosts too, and those of each host that is in one; oldest first."""
+
+    every: tuple[AggregateView, ...]
+    by_host: dict[str, tuple[AggregateView, ...]]
+
+
 def read_services(tx: Transaction) -> dict[str, ServiceFacts]:
     """The compute services of a cell, by host."""
     found = tx.execute(
@@ -143,14 +150,14 @@ def read_mappings(tx: Transaction) -> dict[str, int]:
     return {row.host: row.cell_id for row in found}
 
 
-def read_aggregates(tx: Transaction) -> dict[str, tuple[AggregateView, ...]]:
-    """The aggregates of each host that is in one, oldest first."""
+def read_aggregates(tx: Transaction) -> Aggregates:
+    """All aggregates, and which hosts they hold."""
     metadata: dict[int, dict[str, str]] = {}
     for row in tx.execute(sa.select(aggregate_metadata)):
         metadata.setdefault(row.aggregate_id, {})[row.key] = row.value
     views = {
         row.id: AggregateView(row.uuid, row.name, metadata.get(row.id, {}))
-        for row in tx.execute(sa.select(aggregates))
+        for row in tx.execute(sa.select(aggregates).order_by(aggregates.c.id))
     }
     by_host: dict[str, tuple[AggregateView, ...]] = {}
     members = sa.select(aggregate_hosts.c.host, aggregate_hosts.c.aggregate_id)
@@ -158,4 +165,4 @@ def read_aggregates(tx: Transaction) -> dict[str, tuple[AggregateView, ...]]:
         # An aggregate that has come between the two queries is seen next time.
         if row.aggregate_id in views:
             by_host[row.host] = (*by_host.get(row.host, ()), views[row.aggregate_id])
-    return by_host
+    return Aggregates(tuple(views.values()), by_host)

@@ -64,6 +64,7 @@ class _Globals:
     cell_of_host: Mapping[str, int]
     cells_with_hosts: frozenset[int]
     aggregates: Mapping[str, tuple[AggregateView, ...]]
+    every_aggregate: tuple[AggregateView, ...]
     zones: Mapping[str, str]
 
 
@@ -150,6 +151,14 @@ class HostTable:
             owners = ((uuid, self._cell_of_node.get(uuid)) for uuid in node_uuids)
             return {uuid: names[owner] for uuid, owner in owners if owner in names}
 
+    def aggregates(self, *, not_before: Moment | None = None) -> tuple[AggregateView, ...]:
+        """Every host aggregate, those without hosts too, oldest first.
+
+        :param not_before: what was read earlier is read again, because it makes a request fail.
+        """
+        with self._lock:
+            return self._refresh_globals(self.moment(), not_before).every_aggregate
+
     def count(self) -> int:
         """How many hosts there are in enabled cells, whatever their state."""
         with self._lock:
@@ -165,7 +174,7 @@ class HostTable:
         if found is not None and not self._is_old(found.read_at, at, not_before):
             return found
         with self._api_database.read() as tx:
-            mappings, aggregates = read_mappings(tx), read_aggregates(tx)
+            mappings, (every, aggregates) = read_mappings(tx), read_aggregates(tx)
         if found is not None:
             # The same objects where nothing changed, so that views made of them stay.
             old = found.aggregates
@@ -174,7 +183,8 @@ class HostTable:
                 self._unknown_at.clear()
         self._readings += 1
         zones = {host: zone for host, of in aggregates.items() if (zone := _zone(of))}
-        self._globals = _Globals(at, mappings, frozenset(mappings.values()), aggregates, zones)
+        cells = frozenset(mappings.values())
+        self._globals = _Globals(at, mappings, cells, aggregates, every, zones)
         return self._globals
 
     def _owners(

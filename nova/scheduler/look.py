@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from groundwork.errors import Invalid
-from nova.clients.candidates import AllocationRequest, Candidates
+from nova.clients.candidates import AllocationRequest, CandidateQuery, Candidates
 from nova.clients.explanations import Explanation
 from nova.clients.providers import Allocation
 from nova.domain.outlook import Constraint, Where
@@ -17,7 +17,7 @@ from nova.scheduler.claims import Placement
 from nova.scheduler.decision import REQUESTED, Rules, Standings, with_more_servers
 from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
-from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.story import tell_story
 
@@ -55,6 +55,8 @@ class Look:
         self._nodes: set[str] = set()
         self._missing: Mapping[str, str] = {}
         self._standings: Standings | None = None
+        #: The host aggregates that the last look went by; none when no prefilter wants to know.
+        self.aggregates: tuple[AggregateView, ...] = ()
         #: What Placement told of the request when the story was asked for.
         self.explanation: Explanation | None = None
 
@@ -71,19 +73,33 @@ class Look:
         """
         self._nodes, self._missing, self._standings = set(), {}, None
         in_tree = self._named_node()
+        self._read_aggregates(not_before=None)
         answer = self._candidates(self._limit, in_tree)
         if answer.requests:
             found = self._stand(answer, not_before=None)
             if isinstance(found, Standings):
                 return found
+        before = self.aggregates
+        self._read_aggregates(not_before=self._started_at)
+        is_outdated = before != self.aggregates
         # Asking in the named node's tree keeps shared storage out, which the node may need.
         is_too_narrow = in_tree is not None and not answer.requests
         is_cut = self._limit is not None and len(answer.requests) >= self._limit
-        if is_too_narrow or is_cut:
+        if is_too_narrow or is_cut or is_outdated:
             answer = self._candidates(None, None)
         if answer.requests:
             return self._stand(answer, not_before=self._started_at)
         return self._refusal_of_placement()
+
+    def query(self, *, limit: int | None = None, in_tree: str | None = None) -> CandidateQuery:
+        """What Placement is asked, by the aggregates of the last look.
+
+        :raises Invalid: the request makes no sense.
+        """
+        restriction = self._rules.restriction(self._ask.spec, self.aggregates)
+        return candidate_query(
+            self._ask.spec, limit=limit, in_tree=in_tree, restriction=restriction
+        )
 
     def story(self) -> tuple[Constraint, ...]:
         """What the last look met, constraint by constraint, and in which cells.
@@ -94,7 +110,7 @@ class Look:
         """
         standings = self._standings
         try:
-            self.explanation = self._placement.explain(candidate_query(self._ask.spec))
+            self.explanation = self._placement.explain(self.query())
         except Invalid as refused:
             log.info("Placement explains nothing: %s %s", refused, refused.internal)
             self.explanation = None
@@ -107,6 +123,7 @@ class Look:
             rejected=standings.rejected if standings else {},
             asked=standings.removed if standings else (),
             not_looked_at=(Where.REQUEST, REQUESTED) if names_host else _BEYOND_LIMIT,
+            name_of=self._rules.restriction(self._ask.spec, self.aggregates).name_of,
         )
 
     def at_held(self, held: Allocation) -> tuple[Candidate, AllocationRequest] | None:
@@ -131,11 +148,13 @@ class Look:
         nodes = self._hosts.nodes_of(host, node)
         return nodes[0].node_uuid if len(nodes) == 1 else None
 
+    def _read_aggregates(self, not_before: Moment | None) -> None:
+        if self._rules.prefilters:
+            self.aggregates = self._hosts.aggregates(not_before=not_before)
+
     def _candidates(self, limit: int | None, in_tree: str | None) -> Candidates:
         try:
-            return self._placement.candidates(
-                candidate_query(self._ask.spec, limit=limit, in_tree=in_tree)
-            )
+            return self._placement.candidates(self.query(limit=limit, in_tree=in_tree))
         except Invalid as refused:
             # A class or trait that no provider has ever had is not even known to Placement.
             log.info("Placement refuses the request: %s %s", refused, refused.internal)
@@ -171,8 +190,12 @@ class Look:
         return {**hosts, **changed}
 
     def _refusal_of_placement(self) -> Refusal:
-        query = candidate_query(self._ask.spec)
-        total, removed = ask_each_constraint(self._placement, query, hosts=self._hosts.count())
+        total, removed = ask_each_constraint(
+            self._placement,
+            self.query(),
+            hosts=self._hosts.count(),
+            restriction=self._rules.restriction(self._ask.spec, self.aggregates),
+        )
         return Refusal(total, removed, self._remark())
 
     def _remark(self) -> str:

@@ -9,13 +9,14 @@ from oslo_config import cfg
 from groundwork.errors import Invalid
 from nova.scheduler.decision import Rules
 from nova.scheduler.filters import FilterOptions, load_filters
+from nova.scheduler.prefilters import PrefilterOptions, load_prefilters
 from nova.scheduler.weights import WeigherOptions, load_weighers
 
 _SUFFIX = "_weight_multiplier"
 
 
 def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
-    """How ``[filter_scheduler]`` says that hosts are chosen.
+    """How ``[filter_scheduler]`` and ``[scheduler]`` say that hosts are chosen.
 
     :raises Invalid: it names a class that is not there, or a weight that is no number; one line for the operator.
     """
@@ -45,6 +46,19 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
         ),
         host_subset_size=group.host_subset_size,
         shuffle_equal=group.shuffle_best_same_weighed_hosts,
+        prefilters=load_prefilters(_prefilter_options(conf)),
+    )
+
+
+def _prefilter_options(conf: cfg.ConfigOpts) -> PrefilterOptions:
+    group = conf.scheduler
+    return PrefilterOptions(
+        limit_tenants_to_placement_aggregate=group.limit_tenants_to_placement_aggregate,
+        placement_aggregate_required_for_tenants=group.placement_aggregate_required_for_tenants,
+        query_placement_for_image_type_support=group.query_placement_for_image_type_support,
+        enable_isolated_aggregate_filtering=group.enable_isolated_aggregate_filtering,
+        image_metadata_prefilter=group.image_metadata_prefilter,
+        default_availability_zone=conf.default_availability_zone,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nova.clients.candidates import CandidateQuery, RequestGroup
 from nova.scheduler.demand import DISABLED_TRAIT
-from nova.scheduler.demand_names import name_of
+from nova.scheduler.demand_names import choice, name_of
 
 # Without these there is no server; they can only be reduced.
 _NEEDED = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
@@ -59,13 +59,12 @@ def _lesser_groups(group: RequestGroup) -> Iterator[tuple[str, str, RequestGroup
         yield "required", trait, replace(group, required=_less(group.required, trait))
     for trait in group.forbidden:
         yield "required", f"!{trait}", replace(group, forbidden=_less(group.forbidden, trait))
-    for choice in group.any_of:
-        rest = tuple(other for other in group.any_of if other is not choice)
-        yield "required", _choice(choice), replace(group, any_of=rest)
-    for choice in group.member_of:
-        rest = tuple(other for other in group.member_of if other is not choice)
-        value = choice[0] if len(choice) == 1 else _choice(choice)
-        yield "member_of", value, replace(group, member_of=rest)
+    for traits in group.any_of:
+        rest = tuple(other for other in group.any_of if other is not traits)
+        yield "required", _choice(traits), replace(group, any_of=rest)
+    for aggregates in group.member_of:
+        rest = tuple(other for other in group.member_of if other is not aggregates)
+        yield "member_of", choice(aggregates), replace(group, member_of=rest)
     for aggregate in group.not_member_of:
         rest_of = _less(group.not_member_of, aggregate)
         yield "member_of", f"!{aggregate}", replace(group, not_member_of=rest_of)

@@ -59,7 +59,7 @@ class Rehearsal:
         :raises Unavailable: Placement does not answer.
         """
         try:
-            query = candidate_query(spec)
+            candidate_query(spec)
         except Invalid as nonsense:
             told = no_valid_host(self._hosts.count(), {}, remark=nonsense.text)
             return Outlook(would_fit=False, message=told.text)
@@ -77,7 +77,7 @@ class Rehearsal:
         refusal = found if isinstance(found, Refusal) else Refusal(look.hosts, {})
         changes, tried_all = self._changes(
             Trying(self._hosts, placement, seed=seed, deadline=deadline),
-            Attempt(query, ask, self._rules, count),
+            Attempt(look.query(), ask, self._rules, count, aggregates=look.aggregates),
             look,
         )
         return Outlook(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from nova.clients.explanations import Explanation
 from nova.domain.outlook import Constraint, Where
@@ -24,6 +24,7 @@ def tell_story(
     rejected: Mapping[str, str],
     asked: Iterable[str],
     not_looked_at: Step,
+    name_of: Callable[[str, str], str] = name_of,
 ) -> tuple[Constraint, ...]:
     """The constraints of Placement, then those on the nodes that it offered.
 
@@ -33,6 +34,7 @@ def tell_story(
     :param candidates: the nodes that Placement offered; ``missing`` and ``rejected`` tell what removed some of them.
     :param asked: the constraints that ``rejected`` may name, in the order in which they are asked.
     :param not_looked_at: what keeps those away that Placement would have offered and did not get asked for.
+    :param name_of: what people are told of a demand that is given in Placement's grammar.
     """
     offered = set(candidates)
     removed_by: dict[str, Step] = {}

@@ -12,7 +12,7 @@ from nova.scheduler.candidates import Candidate, group_by_host, nodes_among
 from nova.scheduler.claims import Placement
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.demand import DISABLED_TRAIT
-from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import HostTable
 
 
@@ -21,6 +21,7 @@ class Attempt:
     """A version of a request for ``count`` servers (0: only look which hosts could take one).
 
     ``enabled`` are the nodes whose compute service counts as enabled though it is not; None: all.
+    ``aggregates`` are what prefilters look at for another request.
     """
 
     query: CandidateQuery
@@ -28,6 +29,7 @@ class Attempt:
     rules: Rules
     count: int
     enabled: frozenset[str] | None = frozenset()
+    aggregates: tuple[AggregateView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from nova.db.api import models as api_models
 from tests.fakes.glance import TINY
+from tests.functional.embedded.aggregates import aggregate
 from tests.functional.embedded.plane import ADMIN, USER, Cloud, wait_for
 
 PATH = "/os-scheduler-dry-run"
@@ -139,14 +138,15 @@ def test_wrong_zone_is_counted_and_the_right_one_is_named(cloud: Cloud) -> None:
     cloud.make_flavor(full, vcpus=1, ram=64)
     extra = {"extra_specs": {"capabilities:host": f"s!= {host}"}}
     cloud.compute("POST", f"/flavors/{full}/os-extra_specs", extra, token=ADMIN, status=200)
-    with zone(cloud, "far", host):
+    with aggregate(cloud, "far", host, availability_zone="far"):
         # The request suits every host but the one in its zone.
         asked = {"flavorRef": full, "availability_zone": "far"}
         answer = ask(cloud, **asked)
         assert not answer["would_fit"]
-        found = constraint(answer, "AvailabilityZoneFilter")
+        told = "member of the aggregates of availability zone far"
+        found = constraint(answer, told)
         cell = host.partition("-")[0]
-        assert (found["where"], found["removed"], found["left"]) == ("filter", 3, 1)
+        assert (found["where"], found["removed"], found["left"]) == ("placement", 3, 1)
         assert found["by_cell"][cell] == {"removed": 1, "left": 1}
         assert constraint(answer, "ComputeCapabilitiesFilter")["by_cell"][cell] == {
             "removed": 1,
@@ -159,9 +159,7 @@ def test_wrong_zone_is_counted_and_the_right_one_is_named(cloud: Cloud) -> None:
         ]
         message, details = fault_of(cloud, **asked)
         assert message == answer["message"]
-        assert any(
-            line.startswith("filter: AvailabilityZoneFilter removed 3 (") for line in details
-        )
+        assert any(line.startswith(f"placement: {told} removed 3 (") for line in details)
         assert ask(cloud_cleared(cloud), flavorRef=full, availability_zone="nova")["would_fit"]
 
 
@@ -203,29 +201,3 @@ def set_status(cloud: Cloud, ids: list[str], status: str) -> None:
         f"{expected} disabled providers",
         lambda: len(cloud.placement.get(query)["resource_providers"]) == expected,
     )
-
-
-@contextmanager
-def zone(cloud: Cloud, name: str, host: str) -> Iterator[None]:
-    """An aggregate that puts the host into a zone; taken away again at the end."""
-    with cloud.database("api").write() as tx:
-        made = tx.execute(
-            sa.insert(api_models.aggregates).values(
-                uuid=str(uuid.uuid4()), name=name, created_at=sa.func.now()
-            )
-        )
-        [number] = made.inserted_primary_key
-        row = {"aggregate_id": number}
-        tx.execute(sa.insert(api_models.aggregate_hosts).values(host=host, **row))
-        tx.execute(
-            sa.insert(api_models.aggregate_metadata).values(
-                key="availability_zone", value=name, **row
-            )
-        )
-    try:
-        yield
-    finally:
-        with cloud.database("api").write() as tx:
-            for table in (api_models.aggregate_metadata, api_models.aggregate_hosts):
-                tx.execute(sa.delete(table).where(table.c.aggregate_id == number))
-            tx.execute(sa.delete(api_models.aggregates).where(api_models.aggregates.c.id == number))

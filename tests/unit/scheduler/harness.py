@@ -23,8 +23,9 @@ from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.decision import Rules
+from nova.scheduler.demand_names import choice
 from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
-from nova.scheduler.host_view import HostView
+from nova.scheduler.host_view import AggregateView, HostView
 from nova.scheduler.hosts import UNKNOWN, Known
 from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
@@ -74,6 +75,7 @@ class Provider:
     total: dict[str, int]
     traits: frozenset[str] = frozenset()
     used: dict[str, int] = field(default_factory=dict)
+    aggregates: frozenset[str] = frozenset()
 
     def fits(self, amounts: Mapping[str, int]) -> bool:
         return all(
@@ -153,13 +155,19 @@ class FakePlacement:
         self._add(self.held.pop(consumer, None), -1)
 
     def count_providers(
-        self, *, resources: Mapping[str, int] | None = None, required: tuple[str, ...] = ()
+        self,
+        *,
+        resources: Mapping[str, int] | None = None,
+        required: tuple[str, ...] = (),
+        member_of: tuple[tuple[str, ...], ...] = (),
     ) -> int:
         self._check_names(resources or {})
         return sum(
             1
             for p in self.providers.values()
-            if p.fits(resources or {}) and p.traits.issuperset(required)
+            if p.fits(resources or {})
+            and p.traits.issuperset(required)
+            and all(p.aggregates.intersection(choice) for choice in member_of)
         )
 
     def explain(self, query: CandidateQuery) -> Explanation | None:
@@ -199,6 +207,8 @@ class FakePlacement:
             and provider.traits >= required
             and not provider.traits & forbidden
             and all(group.in_tree in (None, uuid) for group in query.groups)
+            and all(provider.aggregates & {*c} for g in query.groups for c in g.member_of)
+            and not any(provider.aggregates & {*g.not_member_of} for g in query.groups)
         )
 
     def _summary(self, uuid: str) -> ProviderSummary:
@@ -222,6 +232,12 @@ def _demands(query: CandidateQuery) -> list[_Demand]:
     def lacks(trait: str) -> Callable[[Provider], bool]:
         return lambda provider: trait not in provider.traits
 
+    def within(aggregates: Iterable[str]) -> Callable[[Provider], bool]:
+        return lambda provider: bool(provider.aggregates & {*aggregates})
+
+    def outside(aggregate: str) -> Callable[[Provider], bool]:
+        return lambda provider: aggregate not in provider.aggregates
+
     def fits(name: str, amount: int) -> Callable[[Provider], bool]:
         return lambda provider: provider.fits({name: amount})
 
@@ -230,6 +246,8 @@ def _demands(query: CandidateQuery) -> list[_Demand]:
     for group in query.groups:
         found += [(f"required{group.suffix}", f"!{t}", lacks(t)) for t in group.forbidden]
         found += [(f"required{group.suffix}", t, has(t)) for t in group.required]
+        found += [(f"member_of{group.suffix}", choice(c), within(c)) for c in group.member_of]
+        found += [(f"member_of{group.suffix}", f"!{a}", outside(a)) for a in group.not_member_of]
         found += [
             (f"resources{group.suffix}", f"{n}:{a}", fits(n, a)) for n, a in group.resources.items()
         ]
@@ -245,11 +263,15 @@ class RejectingPlacement(FakePlacement):
 
 
 class FakeHosts:
-    """A host table whose rows are at hand; ``after_refresh`` are the rows that a fresh reading would find."""
+    """A host table whose rows are at hand; ``after_refresh`` are the rows that a fresh reading would find, and
+    ``fresh_aggregates`` the aggregates.
+    """
 
     def __init__(self, hosts: Iterable[HostView]) -> None:
         self.hosts = {host.node_uuid: host for host in hosts}
         self.after_refresh: dict[str, HostView] | None = None
+        self.known_aggregates: tuple[AggregateView, ...] = ()
+        self.fresh_aggregates: tuple[AggregateView, ...] | None = None
         self._ticks = itertools.count()
 
     def moment(self) -> Moment:
@@ -273,6 +295,11 @@ class FakeHosts:
     def cells_of(self, node_uuids: Iterable[str]) -> dict[str, str]:
         names = {CELL1: "cell1", CELL2: "cell2"}
         return {u: names[self.hosts[u].cell_uuid] for u in node_uuids if u in self.hosts}
+
+    def aggregates(self, *, not_before: Moment | None = None) -> tuple[AggregateView, ...]:
+        if not_before is not None and self.fresh_aggregates is not None:
+            self.known_aggregates = self.fresh_aggregates
+        return self.known_aggregates
 
     def count(self) -> int:
         return len(self.hosts)

@@ -389,6 +389,23 @@ def test_aggregates_are_seen_after_a_while(world):
     assert world.find("a").hosts[uuid_of("a")].zone == "east"
 
 
+def test_all_aggregates_are_known_and_read_anew_for_a_refusal(world):
+    assert world.table.aggregates() == ()
+    world.put_in_zone("nobody", "far")
+    world.put_in_zone("a", "east")
+    assert world.table.aggregates() == ()
+    world.elapsed_s = 1
+    # Two with one host each, one of which no cell has.
+    found = world.table.aggregates(not_before=world.table.moment())
+    assert [(a.uuid, a.name, dict(a.metadata)) for a in found] == [
+        (uuid_of(zone), zone, {"availability_zone": zone}) for zone in ("far", "east")
+    ]
+    with world.api.write() as tx:
+        tx.execute(sa.delete(api.aggregate_hosts))
+    world.elapsed_s = 4
+    assert world.table.aggregates() == found
+
+
 def test_named_servers_are_looked_up_in_their_own_cells(world):
     places = ServerPlaces(api_database=world.api, registry=world.registry, scatter=world.scatter)
     for number, (name, host) in enumerate([("cell1", "a"), ("cell2", "b"), ("cell1", None)]):

@@ -17,6 +17,10 @@ from groundwork.errors import Unavailable
 from nova.clients.placement import Placement
 from nova.clients.providers import Inventory
 from nova.errors import NoValidHost
+from nova.scheduler.host_view import AggregateView
+from nova.scheduler.prefilters.image_type import ImageType
+from nova.scheduler.prefilters.isolated_aggregates import IsolatedAggregates
+from nova.scheduler.prefilters.tenant_isolation import TenantIsolation
 from nova.scheduler.selection import Selector
 from placement import conf as placement_conf
 from placement.api.app import make_application
@@ -93,10 +97,14 @@ def add_host(placement: Placement, name: str, slots: int) -> None:
     )
 
 
-def select(placement: Placement, *servers: str, spec=None, hosts="abc", **options):
+def select(
+    placement: Placement, *servers: str, spec=None, hosts="abc", known=(), prefilters=(), **options
+):
+    table = FakeHosts(make_host(h) if isinstance(h, str) else h for h in hosts)
+    table.known_aggregates = known
     selector = Selector(
-        hosts=FakeHosts(make_host(h) if isinstance(h, str) else h for h in hosts),  # type: ignore[arg-type]
-        rules=standard_rules(),
+        hosts=table,  # type: ignore[arg-type]
+        rules=standard_rules(prefilters=prefilters),
         now=lambda: NOW,
     )
     return selector.select(
@@ -273,6 +281,46 @@ def test_suffixed_groups_are_mapped(placement):
     assert server.chosen.node_uuid == uuid_of("a")
     assert server.chosen.mappings["1"] == (gpu,)
     assert server.chosen.allocations[gpu] == {"VGPU": 1}
+
+
+def test_aggregates_of_a_node_count_for_a_flavor_that_takes_nothing_of_the_node(placement):
+    for name in "ab":
+        add_host(placement, name, 4)
+        placement.change_traits(uuid_of(name), lambda traits: traits | {"COMPUTE_NODE"})
+        gpu = uuid_of(f"gpu-{name}")
+        placement.create_provider(gpu, f"gpu-{name}", parent=uuid_of(name))
+        placement.put_inventories(gpu, {"PGPU": Inventory(1)}, generation=0)
+    own = AggregateView(uuid_of("aggregate"), "aggregate", {"filter_tenant_id": "project"})
+    placement.change_aggregates(uuid_of("b"), lambda _: frozenset({own.uuid}))
+    nothing = dict.fromkeys(("resources:VCPU", "resources:MEMORY_MB", "resources:DISK_GB"), "0")
+    spec = make_spec(replace(SMALL, extra_specs=nothing | {"resources1:PGPU": "1"}))
+    narrow = {"spec": spec, "hosts": "ab", "known": (own,), "prefilters": (TenantIsolation(),)}
+    [server] = select(placement, uuid_of("s"), **narrow).servers
+    assert server.chosen.host == "b"
+    assert placement.allocation(uuid_of("s")).resources == {uuid_of("gpu-b"): {"PGPU": 1}}
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, uuid_of("t"), **narrow)
+    told = "member of the aggregates of project project removed 1"
+    assert told in caught.value.text
+    assert told in caught.value.internal
+
+
+def test_forbidden_aggregates_and_traits_of_prefilters(placement):
+    for name in "abc":
+        add_host(placement, name, 4)
+    kept = AggregateView(uuid_of("kept"), "kept", {"trait:HW_CPU_X86_AVX2": "required"})
+    placement.change_aggregates(uuid_of("a"), lambda _: frozenset({kept.uuid}))
+    placement.change_traits(uuid_of("b"), lambda traits: traits | {"COMPUTE_IMAGE_TYPE_RAW"})
+    rules = {"known": (kept,), "prefilters": (IsolatedAggregates(), ImageType())}
+    spec = make_spec(image_properties={"disk_format": "raw"})
+    found = select(placement, *server_uuids(4), spec=spec, **rules)
+    assert {s.chosen.host for s in found.servers} == {"b"}
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, uuid_of("more"), spec=spec, **rules)
+    told = "not member of isolated aggregate kept (HW_CPU_X86_AVX2 not asked for) removed 1"
+    assert told in caught.value.text
+    # The host of the aggregate was removed before, because it cannot use the image.
+    assert "COMPUTE_IMAGE_TYPE_RAW removed 2 (cell1 2), left 1" in caught.value.internal
 
 
 def test_the_same_request_twice_holds_once(placement):
