@@ -40,6 +40,10 @@ class Rules:
     shuffle_equal: bool = False
     prefilters: Sequence[Prefilter] = ()
 
+    def look_at_aggregates(self, spec: RequestSpec) -> bool:
+        """Whether ``restriction`` depends on the aggregates."""
+        return any(each.looks_at_aggregates(spec) for each in self.prefilters)
+
     def restriction(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
         """What Placement is asked beside the request's own demands; ``aggregates`` are all there are."""
         return combine(each.restrict(spec, aggregates) for each in self.prefilters)

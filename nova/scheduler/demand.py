@@ -128,21 +128,27 @@ def _without_zeros(group: _Group) -> _Group:
 def _in_aggregates(query: CandidateQuery, restriction: Restriction) -> CandidateQuery:
     """The query for nodes in the wanted aggregates.
 
-    Only in the unsuffixed group do aggregates of a node count for its whole tree. A query without that group gets one
-    that takes nothing and is the node itself, above the providers of all others.
+    Everything that serves the unsuffixed group would have to be in them, shared storage too, which serves hosts of many
+    aggregates. So a group that takes nothing asks it of the node itself. Such a group would have to stand apart where
+    groups do, from one that the node serves: then the unsuffixed group asks, and finds no storage of others.
     """
-    if not (restriction.member_of or restriction.not_member_of):
-        return query
     first, *others = query.groups
+    inside, outside = restriction.choices, restriction.excluded
     if not first.suffix:
-        return replace(query, groups=(_member(first, restriction), *others))
-    node = _member(RequestGroup(NODE_GROUP, required=(_NODE_TRAIT,)), restriction)
-    below = tuple(group.suffix for group in query.groups)
-    return replace(query, groups=(*query.groups, node), same_subtree=((NODE_GROUP, *below),))
-
-
-def _member(group: RequestGroup, restriction: Restriction) -> RequestGroup:
-    return replace(group, member_of=restriction.choices, not_member_of=restriction.excluded)
+        # Aggregates of a node count for its whole tree here, and nobody mirrors shared storage into these.
+        first = replace(first, not_member_of=outside)
+        outside = ()
+        if query.isolate:
+            first = replace(first, member_of=inside)
+            inside = ()
+    query = replace(query, groups=(first, *others))
+    if not (inside or outside):
+        return query
+    node = RequestGroup(
+        NODE_GROUP, required=(_NODE_TRAIT,), member_of=inside, not_member_of=outside
+    )
+    # Nodes are roots; providers of other groups lie below, or are shared with, the same one anyway.
+    return replace(query, groups=(*query.groups, node), same_subtree=((NODE_GROUP,),))
 
 
 def _groups(asked: Mapping[str, _Group], in_tree: str | None) -> tuple[RequestGroup, ...]:

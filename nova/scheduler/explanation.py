@@ -86,7 +86,12 @@ def _matching(
     for name, amount in sorted(total_resources(query).items()):
         largest = max(group.resources.get(name, 0) for group in query.groups)
         yield f"{name} ({amount} asked)", _count(placement, resources={name: largest})
-    required = {t for group in query.groups for t in group.required} | set(query.root_required)
+    required = {
+        trait
+        for group in query.groups
+        for trait in group.required
+        if not restriction.causes(f"required{group.suffix}", trait)
+    } | set(query.root_required)
     for trait in sorted(required):
         yield trait, _count(placement, required=(trait,))
     for group in query.groups:

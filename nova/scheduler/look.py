@@ -55,7 +55,7 @@ class Look:
         self._nodes: set[str] = set()
         self._missing: Mapping[str, str] = {}
         self._standings: Standings | None = None
-        #: The host aggregates that the last look went by; none when no prefilter wants to know.
+        #: The host aggregates that the last look went by; none when they do not matter to it.
         self.aggregates: tuple[AggregateView, ...] = ()
         #: What Placement told of the request when the story was asked for.
         self.explanation: Explanation | None = None
@@ -149,7 +149,7 @@ class Look:
         return nodes[0].node_uuid if len(nodes) == 1 else None
 
     def _read_aggregates(self, not_before: Moment | None) -> None:
-        if self._rules.prefilters:
+        if self._rules.look_at_aggregates(self._ask.spec):
             self.aggregates = self._hosts.aggregates(not_before=not_before)
 
     def _candidates(self, limit: int | None, in_tree: str | None) -> Candidates:

@@ -26,10 +26,14 @@ class AvailabilityZone(Prefilter):
     def from_options(cls, options: PrefilterOptions) -> Self:
         return cls(default_zone=options.default_availability_zone)
 
+    def looks_at_aggregates(self, spec: RequestSpec) -> bool:
+        is_forced = spec.forced_host or spec.forced_node
+        return spec.availability_zone not in (None, "", self._default_zone) and not is_forced
+
     def restrict(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
-        zone = spec.availability_zone
-        if not zone or zone == self._default_zone or spec.forced_host or spec.forced_node:
+        if not self.looks_at_aggregates(spec):
             return Restriction()
+        zone = spec.availability_zone
         making = tuple(sorted(a.uuid for a in aggregates if a.metadata.get(ZONE_KEY) == zone))
         if not making:
             return Restriction()

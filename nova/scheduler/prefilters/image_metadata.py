@@ -24,6 +24,9 @@ class ImageMetadata(Prefilter):
 
     option = "image_metadata_prefilter"
 
+    def looks_at_aggregates(self, spec: RequestSpec) -> bool:
+        return False
+
     def restrict(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
         properties = spec.image_properties
         wanted = {

@@ -19,6 +19,9 @@ class ImageType(Prefilter):
 
     option = "query_placement_for_image_type_support"
 
+    def looks_at_aggregates(self, spec: RequestSpec) -> bool:
+        return False
+
     def restrict(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
         disk_format = spec.image_properties.get("disk_format")
         if spec.is_volume_backed or not disk_format:

@@ -37,6 +37,10 @@ class Prefilter:
         """The prefilter as configured; those without further options keep this."""
         return cls()
 
+    def looks_at_aggregates(self, spec: RequestSpec) -> bool:
+        """Whether they matter to this request. False saves reading them anew before it is refused."""
+        return True
+
     def restrict(self, spec: RequestSpec, aggregates: Sequence[AggregateView]) -> Restriction:
         """Which hosts may be offered. ``aggregates`` are all host aggregates, those without hosts too."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nova.scheduler.demand_names import choice, name_of
 
-#: The suffix of the group that stands for the node itself in a query that asks no amount of it.
+#: The suffix of the group that takes nothing and stands for the node itself.
 NODE_GROUP = "_NODE"
 
 
@@ -52,13 +52,8 @@ class Restriction:
 
     def causes(self, key: str, value: str) -> bool:
         """Whether this restriction asks a demand of a query, which is given in Placement's grammar."""
-        match key:
-            case "root_required":
-                return value in self.required or value.removeprefix("!") in self.forbidden
-            case "same_subtree":
-                return NODE_GROUP in value.split(",")
-        if key == f"required{NODE_GROUP}":
-            return True
+        if key == "root_required":
+            return value in self.required or value.removeprefix("!") in self.forbidden
         return bool(self._names(key, value))
 
     def name_of(self, key: str, value: str) -> str:
@@ -66,6 +61,11 @@ class Restriction:
         return " and ".join(self._names(key, value)) or name_of(key, value)
 
     def _names(self, key: str, value: str) -> list[str]:
+        if key == f"required{NODE_GROUP}" or (key, value) == ("same_subtree", NODE_GROUP):
+            # That it is the node which is in the right aggregates: what that removes, the last of them does.
+            names = [each.name for each in self.member_of]
+            names += [each.name for each in self.not_member_of]
+            return names[-1:]
         if not key.startswith("member_of"):
             return []
         inside = (each.name for each in self.member_of if choice(each.aggregates) == value)

@@ -111,7 +111,9 @@ def test_aggregates_of_the_zone(wishes, expected):
         d={"availability_zone": "nova"},
         e={},
     )
-    assert members(AvailabilityZone().restrict(make_spec(**wishes), known)) == expected
+    spec = make_spec(**wishes)
+    assert members(AvailabilityZone().restrict(spec, known)) == expected
+    assert AvailabilityZone().looks_at_aggregates(spec) or not expected
 
 
 @pytest.mark.parametrize(
@@ -206,15 +208,39 @@ def test_a_restriction_is_asked_of_the_node():
     parameters = candidate_query(make_spec(), restriction=EVERYTHING, limit=3).parameters()
     assert parameters == [
         ("resources", "DISK_GB:1,MEMORY_MB:512,VCPU:1"),
-        ("member_of", "in:a,b"),
-        ("member_of", "in:c"),
         ("member_of", "!in:x,y"),
+        ("required_NODE", "COMPUTE_NODE"),
+        ("member_of_NODE", "in:a,b"),
+        ("member_of_NODE", "in:c"),
         ("root_required", f"HW_A,HW_B,!HW_C,!{DISABLED_TRAIT}"),
+        ("same_subtree", "_NODE"),
         ("limit", "3"),
     ]
 
 
-def test_a_flavor_whose_amounts_are_all_suffixed_is_asked_below_the_node():
+def test_aggregates_to_stay_out_of_need_no_further_group():
+    only_outside = Restriction(not_member_of=EVERYTHING.not_member_of)
+    assert candidate_query(make_spec(), restriction=only_outside).parameters() == [
+        ("resources", "DISK_GB:1,MEMORY_MB:512,VCPU:1"),
+        ("member_of", "!in:x,y"),
+        ("root_required", f"!{DISABLED_TRAIT}"),
+    ]
+
+
+def test_the_node_need_not_stand_apart_from_what_it_serves():
+    apart = {"resources1:VGPU": "1", "group_policy": "isolate"}
+    spec = make_spec(replace(SMALL, extra_specs=apart))
+    assert candidate_query(spec, restriction=EVERYTHING).parameters() == [
+        ("resources", "DISK_GB:1,MEMORY_MB:512,VCPU:1"),
+        ("member_of", "in:a,b"),
+        ("member_of", "in:c"),
+        ("member_of", "!in:x,y"),
+        ("resources1", "VGPU:1"),
+        ("root_required", f"HW_A,HW_B,!HW_C,!{DISABLED_TRAIT}"),
+    ]
+
+
+def test_a_flavor_whose_amounts_are_all_suffixed_is_asked_beside_the_node():
     spec = make_spec(replace(SMALL, extra_specs=SUFFIXED))
     only_aggregates = replace(EVERYTHING, required=(), forbidden=())
     assert candidate_query(spec, restriction=only_aggregates).parameters() == [
@@ -225,7 +251,7 @@ def test_a_flavor_whose_amounts_are_all_suffixed_is_asked_below_the_node():
         ("member_of_NODE", "!in:x,y"),
         ("group_policy", "none"),
         ("root_required", f"!{DISABLED_TRAIT}"),
-        ("same_subtree", "_NODE,1"),
+        ("same_subtree", "_NODE"),
     ]
 
 
@@ -257,6 +283,7 @@ def plant_with(known: tuple[AggregateView, ...], *prefilters: Prefilter, **hosts
     plant.hosts.known_aggregates = known
     for provider, aggregate in zip(plant.placement.providers.values(), hosts.values(), strict=True):
         provider.aggregates = frozenset({aggregate} - {""})
+        provider.traits = frozenset({"COMPUTE_NODE"})
     return plant
 
 

@@ -18,6 +18,7 @@ from nova.clients.placement import Placement
 from nova.clients.providers import Inventory
 from nova.errors import NoValidHost
 from nova.scheduler.host_view import AggregateView
+from nova.scheduler.prefilters.availability_zone import AvailabilityZone
 from nova.scheduler.prefilters.image_type import ImageType
 from nova.scheduler.prefilters.isolated_aggregates import IsolatedAggregates
 from nova.scheduler.prefilters.tenant_isolation import TenantIsolation
@@ -303,6 +304,67 @@ def test_aggregates_of_a_node_count_for_a_flavor_that_takes_nothing_of_the_node(
     told = "member of the aggregates of project project removed 1"
     assert told in caught.value.text
     assert told in caught.value.internal
+
+
+def test_nodes_with_devices_are_counted_under_the_right_reason(placement):
+    """The device of a node is in no aggregate, whatever its node is in."""
+    kept = AggregateView(uuid_of("kept"), "kept", {"trait:HW_CPU_X86_AVX2": "required"})
+    own = AggregateView(uuid_of("own"), "own", {"filter_tenant_id": "project"})
+    for name, within in (("a", {"own", "kept"}), ("b", {"own"}), ("c", set())):
+        add_host(placement, name, 1)
+        placement.change_traits(uuid_of(name), lambda traits: traits | {"COMPUTE_NODE"})
+        uuids = frozenset(map(uuid_of, within))
+        placement.change_aggregates(uuid_of(name), lambda _, uuids=uuids: uuids)
+        device = uuid_of(f"device-{name}")
+        placement.create_provider(device, f"device-{name}", parent=uuid_of(name))
+        placement.put_inventories(device, {"PGPU": Inventory(1)}, generation=0)
+    rules = {"known": (kept, own), "prefilters": (TenantIsolation(), IsolatedAggregates())}
+    nothing = dict.fromkeys(("resources:VCPU", "resources:MEMORY_MB", "resources:DISK_GB"), "0")
+    for extra_specs in ({}, nothing | {"resources1:PGPU": "1"}):
+        spec = make_spec(replace(SMALL, extra_specs=extra_specs))
+        server = uuid_of(f"s{extra_specs}")
+        [found] = select(placement, server, spec=spec, **rules).servers
+        assert found.chosen.host == "b"
+        with pytest.raises(NoValidHost) as caught:
+            select(placement, uuid_of("t"), spec=spec, **rules)
+        told = caught.value.internal
+        assert (
+            "not member of isolated aggregate kept (HW_CPU_X86_AVX2 not asked for) removed 1"
+            in told
+        )
+        assert "member of the aggregates of project project removed 1" in told
+        assert "COMPUTE_NODE" not in told.replace("COMPUTE_NODE_", "")
+        assert "_NODE " not in told
+
+
+def test_shared_storage_need_not_be_in_the_aggregates_of_hosts(placement):
+    """Only hosts are mirrored, and a pool may serve hosts of several zones."""
+    for name in "abc":
+        placement.create_provider(uuid_of(name), name)
+        placement.put_inventories(
+            uuid_of(name), {"VCPU": Inventory(8), "MEMORY_MB": Inventory(8192)}, generation=0
+        )
+        placement.change_traits(uuid_of(name), lambda traits: traits | {"COMPUTE_NODE"})
+    pool = uuid_of("pool")
+    placement.create_provider(pool, "pool")
+    placement.put_inventories(pool, {"DISK_GB": Inventory(30)}, generation=0)
+    placement.change_traits(pool, lambda traits: traits | {"MISC_SHARES_VIA_AGGREGATE"})
+    places = {"a": {"shares"}, "b": {"shares", "east"}, "c": {"shares", "kept"}, "pool": {"shares"}}
+    for name, within in places.items():
+        uuids = frozenset(map(uuid_of, within))
+        placement.change_aggregates(uuid_of(name), lambda _, uuids=uuids: uuids)
+    known = (
+        AggregateView(uuid_of("east"), "east", {"availability_zone": "east"}),
+        AggregateView(uuid_of("kept"), "kept", {"trait:HW_CPU_X86_AVX2": "required"}),
+    )
+    rules = {"known": known, "prefilters": (AvailabilityZone(), IsolatedAggregates())}
+    hosts = [make_host(name, zone="east" if name == "b" else "nova") for name in "abc"]
+    found = select(placement, *server_uuids(6), hosts=hosts, **rules)
+    assert {s.chosen.host for s in found.servers} == {"a", "b"}
+    spec = make_spec(availability_zone="east")
+    [server] = select(placement, uuid_of("s"), spec=spec, hosts=hosts, **rules).servers
+    assert server.chosen.host == "b"
+    assert server.chosen.allocations[pool] == {"DISK_GB": 1}
 
 
 def test_forbidden_aggregates_and_traits_of_prefilters(placement):
