@@ -19,6 +19,7 @@ from nova.clients.providers import Inventory
 from nova.errors import NoValidHost
 from nova.scheduler.host_view import AggregateView
 from nova.scheduler.prefilters.availability_zone import AvailabilityZone
+from nova.scheduler.prefilters.image_metadata import ImageMetadata
 from nova.scheduler.prefilters.image_type import ImageType
 from nova.scheduler.prefilters.isolated_aggregates import IsolatedAggregates
 from nova.scheduler.prefilters.tenant_isolation import TenantIsolation
@@ -304,6 +305,32 @@ def test_aggregates_of_a_node_count_for_a_flavor_that_takes_nothing_of_the_node(
     told = "member of the aggregates of project project removed 1"
     assert told in caught.value.text
     assert told in caught.value.internal
+
+
+@pytest.mark.parametrize(
+    ("rule", "wishes", "told"),
+    [
+        (
+            TenantIsolation(required=True),
+            {},
+            "member of an aggregate of project project (there is none)",
+        ),
+        # No such trait has ever been made.
+        (
+            ImageMetadata(),
+            {"image_properties": {"hw_vif_model": "abacus"}},
+            "COMPUTE_NET_VIF_MODEL_ABACUS",
+        ),
+    ],
+)
+def test_what_nobody_has_removes_every_host(placement, rule, wishes, told):
+    for name in "ab":
+        add_host(placement, name, 4)
+        placement.change_traits(uuid_of(name), lambda traits: traits | {"COMPUTE_NODE"})
+    with pytest.raises(NoValidHost) as caught:
+        select(placement, uuid_of("s"), spec=make_spec(**wishes), hosts="ab", prefilters=(rule,))
+    assert f"Of 2 hosts: {told} removed 2;" in caught.value.text
+    assert f"placement: {told} removed 2 (cell1 2), left 0\n" in caught.value.internal
 
 
 def test_nodes_with_devices_are_counted_under_the_right_reason(placement):
