@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nova.scheduler.demand_names import choice, name_of
 
-#: The suffix of the group that takes nothing and stands for the node itself.
-NODE_GROUP = "_NODE"
+#: The suffix of the group that takes nothing and stands for the node itself; no flavor would choose it for its own.
+NODE_GROUP = "_PREFILTERED"
 
 
 @dataclass(frozen=True, slots=True)

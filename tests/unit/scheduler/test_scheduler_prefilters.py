@@ -209,11 +209,11 @@ def test_a_restriction_is_asked_of_the_node():
     assert parameters == [
         ("resources", "DISK_GB:1,MEMORY_MB:512,VCPU:1"),
         ("member_of", "!in:x,y"),
-        ("required_NODE", "COMPUTE_NODE"),
-        ("member_of_NODE", "in:a,b"),
-        ("member_of_NODE", "in:c"),
+        ("required_PREFILTERED", "COMPUTE_NODE"),
+        ("member_of_PREFILTERED", "in:a,b"),
+        ("member_of_PREFILTERED", "in:c"),
         ("root_required", f"HW_A,HW_B,!HW_C,!{DISABLED_TRAIT}"),
-        ("same_subtree", "_NODE"),
+        ("same_subtree", "_PREFILTERED"),
         ("limit", "3"),
     ]
 
@@ -245,13 +245,13 @@ def test_a_flavor_whose_amounts_are_all_suffixed_is_asked_beside_the_node():
     only_aggregates = replace(EVERYTHING, required=(), forbidden=())
     assert candidate_query(spec, restriction=only_aggregates).parameters() == [
         ("resources1", "PGPU:1"),
-        ("required_NODE", "COMPUTE_NODE"),
-        ("member_of_NODE", "in:a,b"),
-        ("member_of_NODE", "in:c"),
-        ("member_of_NODE", "!in:x,y"),
+        ("required_PREFILTERED", "COMPUTE_NODE"),
+        ("member_of_PREFILTERED", "in:a,b"),
+        ("member_of_PREFILTERED", "in:c"),
+        ("member_of_PREFILTERED", "!in:x,y"),
         ("group_policy", "none"),
         ("root_required", f"!{DISABLED_TRAIT}"),
-        ("same_subtree", "_NODE"),
+        ("same_subtree", "_PREFILTERED"),
     ]
 
 
@@ -267,7 +267,7 @@ def test_its_demands_are_told_from_those_of_the_request(extra_specs):
 
 def test_demands_are_called_by_their_reasons():
     assert EVERYTHING.name_of("member_of", "in:a,b") == "one and three"
-    assert EVERYTHING.name_of("member_of_NODE", "c") == "two"
+    assert EVERYTHING.name_of("member_of_PREFILTERED", "c") == "two"
     assert EVERYTHING.name_of("member_of", "!x") == "ex"
     assert EVERYTHING.name_of("member_of", "d") == "aggregate d"
     assert EVERYTHING.name_of("root_required", "HW_A") == "HW_A"
