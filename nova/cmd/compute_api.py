@@ -47,6 +47,7 @@ from nova.clients.glance import load_images
 from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
+from nova.conf.quota import NOOP_DRIVER
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.aggregate_changes import AggregateChanges
 from nova.lifecycle.aggregate_mirror import AggregateMirror
@@ -54,7 +55,7 @@ from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
 from nova.quota.ledger import Ledger
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits, Limits, NoLimits
 from nova.quota.sets import QuotaSets
 
 
@@ -72,7 +73,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         glance_link_prefix=conf.api.glance_link_prefix,
     )
     paging = Paging(max_limit=conf.api.max_limit)
-    limits = Limits(database, default_limits(conf))
+    limits = load_limits(conf, database)
     zone_names = ZoneNames(
         default=conf.default_availability_zone, internal=conf.internal_service_availability_zone
     )
@@ -250,6 +251,12 @@ def _quotas(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> tuple[o
 
 def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:
     return load_projects(conf) if conf.api.auth_strategy == "keystone" else AnyProject()
+
+
+def load_limits(conf: cfg.ConfigOpts, database: Database) -> Limits:
+    """The limits of the driver that ``[quota]`` names."""
+    kind = NoLimits if conf.quota.driver == NOOP_DRIVER else Limits
+    return kind(database, default_limits(conf))
 
 
 def default_limits(conf: cfg.ConfigOpts) -> DefaultLimits:

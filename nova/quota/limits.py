@@ -78,6 +78,22 @@ class Limits:
             return self.of_project(tx, project_id)[resource]
 
 
+class NoLimits(Limits):
+    """Everything is unlimited, whatever is configured or was set."""
+
+    def of_class(self, tx: Transaction, class_name: str) -> Mapping[str, int]:
+        """-1 for every resource."""
+        return dict.fromkeys(self._defaults, UNLIMITED)
+
+    def of_project(self, tx: Transaction, project_id: str) -> Mapping[str, int]:
+        """-1 for every resource."""
+        return self.of_class(tx, "default")
+
+    def of_user(self, tx: Transaction, project_id: str, user_id: str) -> Mapping[str, int]:
+        """None: what was set for a user is not in force."""
+        return {}
+
+
 def is_over(limit: int, used: int, asked: int) -> bool:
     """Whether ``asked`` more would exceed the limit."""
     return limit != UNLIMITED and used + asked > limit

@@ -10,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from groundwork.errors import OverQuota
+from groundwork.starting import BadOption
 from nova.api.compute.limits.operations import LimitOperations
 from nova.api.compute.quota_class_sets.operations import QuotaClassSets
 from nova.api.compute.quota_sets.operations import QuotaSetOperations
+from nova.cmd import beginning
+from nova.cmd.compute_api import load_limits
 from nova.db.api.models import instance_mappings
 from nova.quota.ledger import Demand, Ledger
-from nova.quota.limits import DefaultLimits, Limits
 from nova.quota.sets import QuotaSets
 from tests.api.deployment import NOW, PROJECT, Deployment, sample
 
@@ -26,9 +28,13 @@ SERVERS = Demand(min_count=1, max_count=9, vcpus_each=2, memory_mb_each=64)
 class Cloud(Deployment):
     """A deployment with quotas."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configured: str = "") -> None:
+        """:param configured: lines of ``[quota]``."""
         super().__init__(folder)
-        limits = Limits(self.api_database, DefaultLimits())
+        path = folder / "quota.conf"
+        path.write_text(f"[quota]\n{configured}\n")
+        conf = beginning.read_options(["--config-file", str(path)])
+        limits = load_limits(conf, self.api_database)
         self.ledger = Ledger(self.api_database, limits)
         sets = QuotaSets(self.api_database, limits)
         self.serve(
@@ -221,3 +227,46 @@ def test_strangers_unknown_projects_and_unknown_keys(cloud: Cloud) -> None:
         cloud.ask(f"{path}?colour=red", version="2.75", status=400)
     cloud.ask("/limits?tenant_id=%00", status=400)
     cloud.ask("/os-quota-sets/%00", status=400)
+
+
+def test_driver_without_limits_shows_minus_one_and_counts_still(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, "driver = nova.quota.NoopQuotaDriver\ninstances = 1")
+    path = f"/os-quota-sets/{PROJECT}"
+    cloud.hold("server", vcpus=4)
+    cloud.put(path, instances=1)
+    cloud.put("/os-quota-class-sets/default", cores=1)
+    assert cloud.ledger.spend(PROJECT, "u", SERVERS, lambda _tx, count: count) == 9
+    for shown in (path, f"{path}/defaults", f"{path}?user_id=u"):
+        limits = cloud.ask(shown)["quota_set"]
+        assert {value for name, value in limits.items() if name != "id"} == {-1}
+    assert cloud.ask("/os-quota-class-sets/default")["quota_class_set"]["cores"] == -1
+    detail = cloud.ask(f"{path}/detail")["quota_set"]["cores"]
+    assert detail == {"in_use": 4, "limit": -1, "reserved": 0}
+    absolute = cloud.ask("/limits")["limits"]["absolute"]
+    assert {value for name, value in absolute.items() if name.startswith("max")} == {-1}
+    assert (absolute["totalInstancesUsed"], absolute["totalCoresUsed"]) == (1, 4)
+    cloud.close()
+
+
+@pytest.mark.parametrize("switch", ["recheck_quota", "count_usage_from_placement"])
+@pytest.mark.parametrize("value", ["True", "False"])
+def test_switches_of_other_ledgers_change_nothing(tmp_path: Path, switch: str, value: str) -> None:
+    driver = "driver = nova.quota.DbQuotaDriver"
+    cloud = Cloud(tmp_path, f"{driver}\n{switch} = {value}\ncores = 4")
+    cloud.hold("server", vcpus=2)
+    assert cloud.ledger.spend(PROJECT, "u", SERVERS, lambda _tx, count: count) == 1
+    cloud.hold("another", vcpus=2)
+    with pytest.raises(OverQuota, match="Requested 2, but already used 4 of 4 cores"):
+        cloud.ledger.spend(PROJECT, "u", SERVERS, lambda _tx, count: count)
+    cloud.close()
+
+
+def test_unknown_driver_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text("[quota]\ndriver = nova.quota.Nonsense\n")
+    with pytest.raises(BadOption) as refusal:
+        beginning.read_options(["--config-file", str(path)])
+    told = str(refusal.value)
+    assert "\n" not in told
+    for words in ("driver in group [quota]", "nova.quota.Nonsense", "nova.quota.DbQuotaDriver"):
+        assert words in told

@@ -28,7 +28,7 @@ from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.quota.ledger import Ledger
-from nova.quota.limits import UNLIMITED, DefaultLimits, Limits
+from nova.quota.limits import UNLIMITED, DefaultLimits, Limits, NoLimits
 from nova.quota.sets import QuotaSets
 
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=2, memory_mb=512, root_gb=1)
@@ -48,13 +48,13 @@ class Bus:
 class Desk:
     """Where create requests are accepted."""
 
-    def __init__(self, database: Database, **defaults: int) -> None:
+    def __init__(self, database: Database, limits: Limits | None = None, **defaults: int) -> None:
         self.database = database
         self.bus = Bus()
-        limits = {"instances": UNLIMITED, "cores": UNLIMITED, "ram": UNLIMITED, **defaults}
+        values = {"instances": UNLIMITED, "cores": UNLIMITED, "ram": UNLIMITED, **defaults}
         self._intake = Intake(
             api_database=database,
-            ledger=Ledger(database, Limits(database, DefaultLimits(**limits))),
+            ledger=Ledger(database, limits or Limits(database, DefaultLimits(**values))),
             api_bus=self.bus,  # type: ignore[arg-type]
         )
 
@@ -133,6 +133,10 @@ def desk(api_database: Database) -> Callable[..., Desk]:
 
 
 def test_200_parallel_creates_at_limit_10_end_with_exactly_10(desk: Callable[..., Desk]) -> None:
+    """Recheck after create closes races; switchable with [quota]recheck_quota
+
+    Check and insert are one transaction, so nothing depends on the switch.
+    """
     found = desk(instances=10)
     promised, refusals = found.accept_all([{}] * 200)
     assert len(promised) == 10
@@ -215,6 +219,7 @@ def test_server_on_its_way_out_makes_room(desk: Callable[..., Desk]) -> None:
 
 
 def test_refused_request_leaves_only_the_lock_row(desk: Callable[..., Desk]) -> None:
+    """Check is by counting instances, cores and ram over cells (or placement), not by reserve and commit"""
     found = desk(instances=0)
     with pytest.raises(OverQuota):
         found.accept()
@@ -248,3 +253,19 @@ def test_a_limit_is_never_set_below_what_is_taken_at_that_moment(
     found.assert_holds_exactly(promised)
     sets.reset("p")
     assert sets.of("p")["instances"] == 20
+
+
+def test_driver_without_limits_accepts_whatever_is_set(desk: Callable[..., Desk]) -> None:
+    found = desk(instances=1)
+    found.set_limit("instances", 1)
+    found.set_limit("server_groups", 0, user="u")
+    limits = NoLimits(found.database, DefaultLimits(instances=1, key_pairs=1, metadata_items=1))
+    free = Desk(found.database, limits)
+    promised, refusals = free.accept_all([{"high": 2}] * 20)
+    assert (len(promised), refusals) == (40, [])
+    free.assert_holds_exactly(promised)
+    assert set(QuotaSets(found.database, limits).of("p", "u").values()) == {UNLIMITED}
+    assert limits.key_pairs("p", "u") == limits.metadata_items("p") == UNLIMITED
+    # Whoever changes the driver back has the limits, and the count, at once.
+    with pytest.raises(OverQuota, match="already used 40 of 1 instances"):
+        found.accept()
