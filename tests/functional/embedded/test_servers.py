@@ -375,6 +375,7 @@ def test_bad_input_is_refused_and_leaves_nothing(
 
 
 def test_parallel_creates_at_the_quota_end_with_exactly_as_many(cloud: Cloud) -> None:
+    """A create that loses the recheck leaves no stray ERROR server, allocation, port or mapping"""
     with ThreadPoolExecutor(16) as threads:
         answers = list(
             threads.map(
@@ -387,6 +388,9 @@ def test_parallel_creates_at_the_quota_end_with_exactly_as_many(cloud: Cloud) ->
     assert len(cloud.listed("/servers?limit=1000")) == 20
     wait_for("20 builds", lambda: len(cloud.listed("/servers?status=ACTIVE")) == 20)
     assert len(cloud.allocations()) == 20
+    assert cloud.listed("/servers?status=ERROR") == []
+    mappings = cloud.rows("api", api_models.instance_mappings)
+    assert sum(not row.queued_for_delete for row in mappings) == 20
 
 
 def test_services_and_hypervisors_of_both_cells_are_there(cloud: Cloud) -> None:
