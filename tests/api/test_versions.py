@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import openapi_spec_validator
 import pytest
+from oslo_middleware import http_proxy_to_wsgi
 
 from nova.api.app import DEFAULT_LAYOUT
 from tests.api.client import ADMIN, PROJECT, Api, MakeApi, read_conf
@@ -76,8 +77,9 @@ def test_openapi_document_is_valid_and_holds_every_operation(api: Api) -> None:
 
 def test_mount_point_and_proxy_headers_show_in_links(make_api: MakeApi) -> None:
     conf = read_conf()
-    api = make_api(conf=conf)
+    conf.register_opts(http_proxy_to_wsgi.OPTS, group="oslo_middleware")
     conf.set_override("enable_proxy_headers_parsing", True, group="oslo_middleware")
+    api = make_api(conf=conf)
     headers = {
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "cloud.example.com",
