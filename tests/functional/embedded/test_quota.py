@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from groundwork.database import Database
+from tests.functional.embedded.moving import moved, nowhere
 from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud, wait_for
 
+CELLS = ("cell0", "cell1", "cell2")
 SETS = f"/os-quota-sets/{PROJECT}"
 
 
@@ -35,31 +34,14 @@ def counted(cloud: Cloud) -> int:
     return int(detail["instances"]["in_use"])
 
 
-@contextmanager
-def cells_out_of_reach(cloud: Cloud, folder: Path) -> Iterator[None]:
-    """No database of a cell can be opened from above the cells, cell0's neither."""
-    known = cloud.embedded.plane.targets._databases
-    for cell in cloud.cells:
-        cloud.embedded.plane.targets.database(cell)
-    before = dict(known)
-    lost = Database(f"sqlite:///{folder}/no-such-folder/cell.db")
-    try:
-        for name in before:
-            known[name] = lost
-        yield
-    finally:
-        known.update(before)
-        lost.dispose()
-
-
-def test_limit_holds_while_no_cell_can_be_reached(cloud: Cloud, tmp_path: Path) -> None:
+def test_limit_holds_while_no_cell_can_be_reached(cloud: Cloud) -> None:
     """Quota works when a cell cannot be reached: never allows going over
 
     Stop a cell holding the project's servers; create beyond limit is refused.
     """
     uuids = [cloud.build(f"s{number}")["id"] for number in range(2)]
     limit(cloud, 3)
-    with cells_out_of_reach(cloud, tmp_path):
+    with moved(cloud, nowhere(cloud, *CELLS)):
         statuses = {row["status"] for row in cloud.compute.get("/servers/detail")["servers"]}
         assert statuses == {"UNKNOWN"}
         assert counted(cloud) == 2
