@@ -60,7 +60,7 @@ class Services:
         # Nobody asks Glance for anything before Nova is ready: on few cores the others import first.
         modules = [
             ("keystone", plan.ports.identity, "keystone.wsgi.api", 0),
-            ("glance", plan.ports.image, "glance.wsgi.api", 10),
+            ("glance", plan.ports.image, "glance.wsgi.api", 19),
         ]
         if not plan.only_neighbours:
             modules.append(("placement", plan.ports.placement, "placement.wsgi.api", 0))
@@ -153,6 +153,8 @@ class Services:
             "OS_PLACEMENT_CONFIG_DIR": str(self._plan.work_dir / "placement"),
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",
+            # pip compiled what it installed, but not this clone: unkept, that would cost seconds a start.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         service = Service(name, command, _fresh(log), environment)
         self._launch(service)
