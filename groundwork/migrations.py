@@ -1,32 +1,22 @@
-"""Schema migrations: alembic, run from code, one folder of revisions per database."""
+"""Schema migrations, one folder of alembic revisions per database.
+
+A revision's file is named after it (``0002_server_groups.py``), and revisions are in the order of their names: so a
+process that finds its schema current need not import alembic, which would take longer than all else it does at start.
+"""
 
 from __future__ import annotations
 
 import logging
-import threading
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command, context
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from groundwork.database import Database
 from groundwork.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
 
-# alembic keeps the run in hand in module state: one at a time in a process. Processes take turns on the database.
-_ONE_AT_A_TIME = threading.Lock()
-
-
-def _config(folder: Path, database: Database) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    # SQLite: several processes may start at once; the connection is handed on so that one lock covers the upgrade.
-    config.attributes["database"] = database
-    return config
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 
 def upgrade(database: Database, folder: Path, *, to: str = "head") -> None:
@@ -34,35 +24,37 @@ def upgrade(database: Database, folder: Path, *, to: str = "head") -> None:
 
     Safe to run from several processes at once: they take turns on the database's own lock.
     """
-    with _ONE_AT_A_TIME:
-        command.upgrade(_config(folder, database), to)
+    if to == "head" and current(database) == head(folder):
+        return
+    from groundwork import alembic_runs
+
+    alembic_runs.upgrade(database, folder, to)
 
 
 def stamp(database: Database, folder: Path, revision: str) -> None:
     """Record that the schema is at ``revision`` without touching tables."""
-    command.stamp(_config(folder, database), revision)
+    from groundwork import alembic_runs
+
+    alembic_runs.stamp(database, folder, revision)
 
 
 def current(database: Database) -> str | None:
     """The revision that the database is at; None for an empty one."""
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not sa.inspect(connection).has_table(_VERSION.name):
+            return None
+        found = connection.execute(sa.select(_VERSION)).scalar()
+        return None if found is None else str(found)
 
 
 def head(folder: Path) -> str:
     """The newest revision that this code knows."""
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    revision = ScriptDirectory.from_config(config).get_current_head()
-    assert revision is not None, f"no revisions in {folder}"
-    return revision
+    return max(known(folder))
 
 
 def known(folder: Path) -> frozenset[str]:
     """Every revision that this code knows."""
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    return frozenset(each.revision for each in ScriptDirectory.from_config(config).walk_revisions())
+    return frozenset(path.name.partition("_")[0] for path in folder.glob("versions/[0-9]*_*.py"))
 
 
 def require_current(database: Database, folder: Path, *, name: str, cure: str) -> None:
@@ -83,39 +75,3 @@ def require_current(database: Database, folder: Path, *, name: str, cure: str) -
         raise Unavailable(
             f"The {name} database is at schema {found or 'none'}, this release needs {expected}: run '{cure}'."
         )
-
-
-def run_env() -> None:
-    """The body of each ``migrations/env.py``: run the revisions over the database given by :func:`upgrade`."""
-    database: Database = context.config.attributes["database"]
-    with database.engine.connect() as connection:
-        locked = _lock(connection)
-        context.configure(
-            connection=connection,
-            render_as_batch=connection.dialect.name == "sqlite",
-            # One transaction for all revisions: MariaDB commits at each DDL statement whatever is asked.
-            transaction_per_migration=False,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        if connection.in_transaction():
-            connection.commit()
-        locked()
-
-
-def _lock(connection: sa.Connection):  # type: ignore[no-untyped-def]
-    """Take turns with other processes that migrate this database; returns what gives the lock back.
-
-    SQLite needs nothing: its writing transaction is the lock.
-    """
-    if connection.dialect.name == "mysql":
-        connection.exec_driver_sql("SELECT GET_LOCK(CONCAT('schema:', DATABASE()), 60)")
-        connection.commit()
-        return lambda: connection.exec_driver_sql(
-            "SELECT RELEASE_LOCK(CONCAT('schema:', DATABASE()))"
-        )
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_lock(hashtext('schema'))")
-        connection.commit()
-        return lambda: connection.exec_driver_sql("SELECT pg_advisory_unlock(hashtext('schema'))")
-    return lambda: None

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import nova.db.api.models
 import nova.db.api.schema
@@ -103,6 +105,35 @@ def test_a_second_run_changes_nothing_and_keeps_rows(
     marker.drop(database.engine)
     assert read_back(database) == before
     assert set(before) == set(metadata.tables)
+
+
+@pytest.mark.parametrize("schema", MODELS)
+def test_names_of_files_are_the_revisions_that_alembic_finds_in_their_order(schema: str) -> None:
+    _, folder = MODELS[schema]
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    scripts = ScriptDirectory.from_config(config)
+    assert migrations.known(folder) == {each.revision for each in scripts.walk_revisions()}
+    assert migrations.head(folder) == scripts.get_current_head()
+
+
+CURRENT = """
+import pathlib, sys
+from groundwork import migrations
+from groundwork.database import Database
+database, folder = Database(sys.argv[1]), pathlib.Path(sys.argv[2])
+migrations.upgrade(database, folder)
+migrations.require_current(database, folder, name="this", cure="none")
+sys.exit("alembic" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("schema", MODELS)
+def test_a_current_database_costs_no_import_of_alembic(
+    make_database: MakeDatabase, schema: str
+) -> None:
+    command = [sys.executable, "-c", CURRENT, make_database(schema).url, str(MODELS[schema][1])]
+    assert subprocess.run(command, timeout=120).returncode == 0
 
 
 MIGRATE = """

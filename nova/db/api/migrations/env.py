@@ -1,3 +1,3 @@
-from groundwork.migrations import run_env
+from groundwork.alembic_runs import run_env
 
 run_env()
