@@ -36,7 +36,7 @@ from oslo_config import cfg
 import nova.conf
 from groundwork import columns
 from groundwork.database import Database
-from nova.api.assembly import WsgiApp
+from groundwork.wsgi import WsgiApp
 from nova.cells.mappings import Urls, create_cell, map_cell0
 from nova.cmd import beginning, compute_api
 from nova.cmd.plane import Plane

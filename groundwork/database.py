@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
@@ -52,6 +52,23 @@ class Transaction:
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement; ``parameters`` is a mapping, or a list of mappings for many rows."""
         return self._connection.execute(statement, parameters)
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether :meth:`execute_block` can be used: MariaDB has compound statements outside of procedures."""
+        return bool(getattr(self._connection.dialect, "is_mariadb", False))
+
+    def execute_block(
+        self, *statements: str, parameters: Sequence[object] = ()
+    ) -> sa.CursorResult[Any]:
+        """Run several statements in one trip; the result is that of the one that selects, if any.
+
+        They are as the driver takes them, with ``%s`` for each of all ``parameters``. Each sees what was committed
+        when it began, as if it had been sent alone. The first that fails ends the block.
+        """
+        return self._connection.exec_driver_sql(
+            f"BEGIN NOT ATOMIC {'; '.join(statements)}; END", tuple(parameters)
+        )
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Do ``effect`` (a cast, a notification) once this transaction is durable, and never if it rolls back."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 from oslo_config import cfg
 from oslo_middleware import http_proxy_to_wsgi
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from groundwork.wsgi import WsgiApp
 
 
 def behind_proxy(application: WsgiApp, conf: cfg.ConfigOpts) -> WsgiApp:

@@ -17,8 +17,9 @@ from groundwork.application import Application
 from groundwork.operations import Operation, declared_by
 from groundwork.policy import Policy
 from groundwork.starting import BadOption
+from groundwork.wsgi import WsgiApp
 from nova import policies
-from nova.api.assembly import Assembly, WsgiApp
+from nova.api.assembly import Assembly
 from nova.api.compute.openapi.operations import OpenApi
 from nova.api.compute.versions.operations import DocumentDialect, VersionDocuments, Versions
 from nova.api.dialect import ComputeDialect, LegacyDialect

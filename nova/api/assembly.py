@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg
 
 from groundwork.policy import Policy
+from groundwork.wsgi import WsgiApp
 from nova.api.links import Links
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Filter = Callable[[WsgiApp], WsgiApp]
 
 #: The key under which factories named in api-paste.ini find the assembly in their ``global_conf``.

@@ -9,8 +9,10 @@ from keystonemiddleware import auth_token
 
 from groundwork.context import RequestContext, from_environ
 from groundwork.policy import Policy
+from groundwork.request_ids import GLOBAL_ID, OWN_ID
+from groundwork.wsgi import WsgiApp
 from nova.api import errors
-from nova.api.assembly import Assembly, Filter, WsgiApp
+from nova.api.assembly import Assembly, Filter
 
 ENVIRON_KEY = "groundwork.context"
 _ADMIN_RULE = "context_is_admin"
@@ -70,8 +72,8 @@ class UncheckedTokens(_ContextFilter):
             user_id=user,
             project_id=project or user,
             roles=roles.split(",") if roles else _usual_roles(user),
-            request_id=environ.get("openstack.request_id"),
-            global_request_id=environ.get("openstack.global_request_id"),
+            request_id=environ.get(OWN_ID),
+            global_request_id=environ.get(GLOBAL_ID),
             overwrite=False,
         )
 

@@ -11,6 +11,7 @@ import webob.exc
 from groundwork.application import Dialect, parse_json
 from groundwork.errors import BadMediaType, Invalid, NotAcceptable, Problem, TooLarge
 from groundwork.operations import Schema
+from groundwork.request_ids import OWN_ID
 from groundwork.validation import Complaint
 from groundwork.versions import Version
 from nova.api import errors
@@ -93,7 +94,7 @@ class ComputeDialect(Dialect):
         return request.get_response(webob.exc.HTTPNotFound())
 
     def crash(self, request: webob.Request, version: Version | None) -> webob.Response:
-        asked = request.environ.get("openstack.request_id", "unknown")
+        asked = request.environ.get(OWN_ID, "unknown")
         return errors.fault(
             500, f"An unexpected error stopped this request. Please report it with its id, {asked}."
         )

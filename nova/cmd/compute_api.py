@@ -7,9 +7,9 @@ from oslo_config import cfg
 from groundwork.columns import now
 from groundwork.database import Database
 from groundwork.policy import Policy
+from groundwork.wsgi import WsgiApp
 from nova import policies
 from nova.api import app
-from nova.api.assembly import WsgiApp
 from nova.api.compute.aggregates.operations import Aggregates
 from nova.api.compute.availability_zones.operations import AvailabilityZones
 from nova.api.compute.dry_run.operations import DryRunOperations

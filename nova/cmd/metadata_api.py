@@ -7,7 +7,7 @@ import time
 from oslo_config import cfg
 
 from groundwork.database import Database
-from nova.api.assembly import WsgiApp
+from groundwork.wsgi import WsgiApp
 from nova.api.metadata.app import MetadataApplication
 from nova.api.metadata.identity import ProxyIdentity
 from nova.api.metadata.lookup import LocalServers, MappedServers, ServerLookup

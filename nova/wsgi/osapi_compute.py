@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from groundwork.errors import Problem
-from nova.api.assembly import WsgiApp
+from groundwork.wsgi import WsgiApp
 from nova.cmd import beginning, compute_api
 from nova.cmd.plane import Plane
 

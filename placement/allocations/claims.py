@@ -19,7 +19,14 @@ from groundwork.database import Database, Transaction
 from groundwork.errors import Conflict, Invalid
 from placement import codes
 from placement.db.models import resource_classes
-from placement.db.queries import allocations, changes, claiming, consumers, providers
+from placement.db.queries import (
+    allocations,
+    changes,
+    claim_blocks,
+    claiming,
+    consumers,
+    providers,
+)
 from placement.db.queries.allocations import Holding
 from placement.db.queries.claiming import Scene
 from placement.db.queries.provider_filters import known_ids
@@ -54,8 +61,11 @@ class Claims:
         named = {uuid for claim in claims for uuid in claim.resources}
 
         def work(tx: Transaction) -> None:
-            claiming.raise_generations(tx, named)
-            scene = claiming.read(tx, named, {claim.consumer_uuid for claim in claims})
+            scene = claiming.lock_and_read(tx, named, {claim.consumer_uuid for claim in claims})
+            if tx.takes_blocks and _is_first(claims, scene):
+                _judge(tx, claims, scene)
+                _write_first(tx, claims[0], scene)
+                return
             touched = replace_allocations(tx, claims, scene)
             raised = set(scene.provider_ids.values())
             if touched - raised:
@@ -112,6 +122,14 @@ def replace_allocations(tx: Transaction, claims: Sequence[Claim], scene: Scene) 
     ``scene`` was read after the providers were locked. What counts is the state after all claims: one may free what
     another takes.
     """
+    _judge(tx, claims, scene)
+    _write(tx, claims, scene)
+    touched = {holding.provider_id for holding in scene.holdings}
+    return touched | {scene.provider_ids[uuid] for claim in claims for uuid in claim.resources}
+
+
+def _judge(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> None:
+    """:raises Invalid or Conflict: something of it cannot be."""
     missing = {uuid for claim in claims for uuid in claim.resources} - scene.provider_ids.keys()
     if missing:
         raise Invalid(f"Allocation for resource provider '{min(missing)}' that does not exist.")
@@ -119,9 +137,11 @@ def replace_allocations(tx: Transaction, claims: Sequence[Claim], scene: Scene) 
         _require_consumer_generation(claim, scene.consumers.get(claim.consumer_uuid))
     _require_classes(tx, claims, scene)
     _require_room(claims, scene)
-    _write(tx, claims, scene)
-    touched = {holding.provider_id for holding in scene.holdings}
-    return touched | {scene.provider_ids[uuid] for claim in claims for uuid in claim.resources}
+
+
+def _is_first(claims: Sequence[Claim], scene: Scene) -> bool:
+    """Whether this is what most claims are: one consumer, that had no record until now."""
+    return len(claims) == 1 and bool(claims[0].resources) and not scene.consumers
 
 
 def _require_classes(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> None:
@@ -211,6 +231,18 @@ def _write(tx: Transaction, claims: Sequence[Claim], scene: Scene) -> None:
     allocations.delete_of(tx, [consumer.id for consumer in scene.consumers.values()])
     consumers.delete(tx, emptied)
     allocations.insert(tx, _holdings(claims, scene, ids))
+
+
+def _write_first(tx: Transaction, claim: Claim, scene: Scene) -> None:
+    """As :func:`_write`, with the rows of the change feed; everything is inserted, so that one trip can do it."""
+    held = list(_holdings([claim], scene, {claim.consumer_uuid: 0}))
+    shares = [(holding.provider_id, holding.class_id, holding.used) for holding in held]
+    touched = sorted({holding.provider_id for holding in held})
+    try:
+        claim_blocks.write_first(tx, claim, shares, touched)
+    except db_exc.DBDuplicateEntry as exc:
+        # Or a reader of the feed took this writer for dead; a fresh transaction cures both.
+        raise LostRace(claim.consumer_uuid) from exc
 
 
 def _holdings(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 
 from oslo_config import cfg
-from oslo_middleware import cors, request_id
+from oslo_middleware import cors
 
 from groundwork import openapi
 from groundwork.application import Application
 from groundwork.database import Database
 from groundwork.policy import Policy
 from groundwork.proxy import behind_proxy
+from groundwork.request_ids import RequestIds
+from groundwork.wsgi import WsgiApp
 from placement import policies
 from placement.allocations.claims import Claims
 from placement.allocations.reading import Holdings
@@ -19,7 +21,6 @@ from placement.allocations.reshaping import Reshaper
 from placement.api import auth, microversion
 from placement.api.aggregates import AggregateOperations
 from placement.api.allocations.operations import AllocationOperations, ReshaperOperations
-from placement.api.auth import WsgiApp
 from placement.api.candidates.operations import CandidateOperations
 from placement.api.dialect import PlacementDialect
 from placement.api.inventories.operations import InventoryOperations
@@ -102,7 +103,7 @@ def make_application(
     if conf.api.auth_strategy == "keystone":
         door = auth.keystone(operations, conf)
     layered: WsgiApp = RequestLog(auth.OpenRoot(operations, door=door))
-    layered = request_id.RequestId(layered)
+    layered = RequestIds(layered)
     layered = behind_proxy(layered, conf)
     crossing = cors.CORS(layered, conf)
     # Where no foreign site may call, OPTIONS is a method like any other that a path does not have.

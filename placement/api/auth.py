@@ -10,9 +10,9 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 
 from groundwork.errors import Unauthorized
+from groundwork.wsgi import WsgiApp
 from placement.api import errors
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 OPEN_PATHS = frozenset({"", "/", "/openapi.json"})
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 import webob
-from oslo_middleware import request_id
 
 from groundwork import errors
+from groundwork.request_ids import OWN_ID
 from groundwork.versions import Version
 from placement import codes
 
@@ -66,7 +66,7 @@ def plain_answer(
             "status": int(status),
             "title": title,
             "detail": detail,
-            "request_id": request.environ.get(request_id.ENV_REQUEST_ID, ""),
+            "request_id": request.environ.get(OWN_ID, ""),
             **(more or {}),
         }
         body = msgspec.json.encode({"errors": [error]})

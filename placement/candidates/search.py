@@ -98,7 +98,7 @@ def _solved(
     known: dict[object, Solutions] = {}
     at, size = 0, _FEW_TREES if wanted is None else min(max(wanted, _FEW_TREES), _MOST_TREES)
     while at < len(roots):
-        trees = [index.tree_of(row) for row in roots[at : at + size].tolist()]
+        trees = index.trees_of(roots[at : at + size].tolist())
         for alike, of_tree in _alike(trees, codes):
             key = (alike[0].shape, of_tree)
             solutions = known.get(key)
@@ -111,10 +111,10 @@ def _solved(
 
 def _alike(trees: list[Tree], codes: Codes) -> Iterator[tuple[list[Tree], tuple[int, ...]]]:
     """The trees in their order, neighbours with the same shape and codes together."""
-    rows = np.fromiter(chain.from_iterable(tree.usable for tree in trees), np.int32)
+    rows = np.fromiter(chain.from_iterable([tree.usable for tree in trees]), np.int32)
     found = codes[rows]
-    shape, width = trees[0].shape, len(trees[0].usable)
-    if all(tree.shape is shape for tree in trees):
+    if len({tree.shape for tree in trees}) == 1:
+        width = len(trees[0].usable)
         table = found.reshape(len(trees), width)
         if (table == table[0]).all():
             # The usual case in a cloud of like hosts.

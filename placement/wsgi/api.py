@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from groundwork.errors import Problem
+from groundwork.wsgi import WsgiApp
 from placement.api.app import make_application
-from placement.api.auth import WsgiApp
 from placement.cmd import beginning
 
 

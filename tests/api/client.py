@@ -12,8 +12,8 @@ from oslo_config import cfg
 import nova.conf
 from groundwork.context import RequestContext
 from groundwork.database import Database
+from groundwork.wsgi import WsgiApp
 from nova.api import app
-from nova.api.assembly import WsgiApp
 from nova.api.compute.flavors.access import FlavorAccess
 from nova.api.compute.flavors.extra_specs import FlavorExtraSpecs
 from nova.api.compute.flavors.operations import Flavors

@@ -7,6 +7,7 @@ Names and uuids that stand in answers need no escaping: classes and traits are `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -20,8 +21,8 @@ from placement.candidates.index.index import Index
 from placement.candidates.index.trees import Tree
 from placement.candidates.search import Run
 
-# A piece of JSON with gaps for uuids, and what picks these from the uuids of a tree.
-Template = tuple[bytes, Callable[[tuple[bytes, ...]], Any]]
+# A piece of JSON with gaps for uuids, and what picks those from the uuids of a tree.
+Template = tuple[bytes, Callable[[tuple[bytes, ...]], tuple[bytes, ...]]]
 
 
 def show_candidates(
@@ -36,8 +37,7 @@ def show_candidates(
         if known is None:
             known = templates[solution] = _template(call, solution)
             used[solution] = []
-        template, pick = known
-        requests += [template % pick(tree.uuids) for tree in trees]
+        requests.append(_filled(known, trees))
         used[solution] += trees
     summaries = (
         _summaries_of_trees(index, used)
@@ -45,6 +45,13 @@ def show_candidates(
         else _summaries_of_used(call, index, used, None if since(call, 27) else classes)
     )
     return _joined(requests, list(summaries))
+
+
+def _filled(template: Template, trees: list[Tree]) -> bytes:
+    """The piece for each of the trees, all filled at once: there may be thousands."""
+    piece, pick = template
+    uuids = chain.from_iterable(map(pick, [tree.uuids for tree in trees]))
+    return b",".join([piece] * len(trees)) % tuple(uuids)
 
 
 def _joined(requests: list[bytes], summaries: list[bytes]) -> bytes:
@@ -75,16 +82,23 @@ def _template(call: Call, solution: Solution) -> Template:
             )
     joined = b",".join(pieces)
     if not since(call, 12):
-        return b'{"allocations":[' + joined + b"]}", itemgetter(*gaps)
+        return b'{"allocations":[' + joined + b"]}", _picking(gaps)
     if not since(call, 34):
-        return b'{"allocations":{' + joined + b"}}", itemgetter(*gaps)
+        return b'{"allocations":{' + joined + b"}}", _picking(gaps)
     mappings = b",".join(
         b'"' + suffix.encode() + b'":[' + b",".join(gap(place) for place in places) + b"]"
         for suffix, places in solution.mappings
     )
     template = b'{"allocations":{' + joined + b'},"mappings":{' + mappings + b"}}"
-    # Of one gap, itemgetter gives the item itself and not a tuple, which fills it just as well.
-    return template, itemgetter(*gaps)
+    return template, _picking(gaps)
+
+
+def _picking(places: list[int]) -> Callable[[tuple[bytes, ...]], tuple[bytes, ...]]:
+    """What takes these places of a tuple."""
+    if len(places) == 1:
+        (place,) = places
+        return lambda uuids: (uuids[place],)
+    return itemgetter(*places)
 
 
 def _summaries_of_trees(index: Index, used: Mapping[Solution, list[Tree]]) -> Iterator[bytes]:
@@ -98,7 +112,7 @@ def _summaries_of_trees(index: Index, used: Mapping[Solution, list[Tree]]) -> It
                 trees[tree if place < own else index.tree_of(tree.usable[place])] = None
         if not index.sharing:
             trees.update(dict.fromkeys(found))
-    return (tree.summary or _summarize_tree(index, tree) for tree in trees)
+    return iter([tree.summary or _summarize_tree(index, tree) for tree in trees])
 
 
 def _summarize_tree(index: Index, tree: Tree) -> bytes:

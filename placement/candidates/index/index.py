@@ -7,6 +7,7 @@ Methods that change it and those that read it must not run at the same time; :mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,13 @@ class Index:
         tree = self._trees[row]
         assert tree is not None, "rows come from trees"
         return tree
+
+    def trees_of(self, rows: Iterable[int]) -> list[Tree]:
+        """The same for many."""
+        found = self._trees
+        trees = [found[row] for row in rows]
+        assert None not in trees, "rows come from trees"
+        return cast(list[Tree], trees)
 
     def uuid_bytes(self, row: int) -> bytes:
         """The uuid as it stands in answers."""

@@ -1,0 +1,77 @@
+"""A claim's statements in as few trips as MariaDB allows: one that locks and reads, one that writes.
+
+They are the statements that other engines are sent one by one (see :mod:`claiming`), in the same order and with the
+same effect; only the waiting in between is saved, and the work of sending each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from groundwork.columns import now
+from groundwork.database import Transaction
+from placement.records import Claim
+
+_RAISE = """
+UPDATE resource_providers SET generation = generation + 1, updated_at = %s WHERE uuid IN ({})"""
+_INSERT_CONSUMER = """
+INSERT INTO consumers (uuid, project_id, user_id, consumer_type, generation, created_at, updated_at)
+VALUES (%s, %s, %s, %s, 1, %s, %s)"""
+# The key of the consumer is that of the statement before, in every row of this one.
+_INSERT_ALLOCATIONS = """
+INSERT INTO allocations (consumer_id, resource_provider_id, resource_class_id, used, updated_at) VALUES {}"""
+_INSERT_CHANGES = "INSERT INTO provider_changes (resource_provider_id, changed_at) VALUES {}"
+
+
+def lock_and_read(
+    tx: Transaction, scene: sa.SelectBase, providers: Sequence[str], consumers: Sequence[str]
+) -> Iterable[Any]:
+    """The rows of ``scene``, read after the generations of these providers were raised."""
+    text = _text_of(scene, len(providers), len(consumers))
+    marks = _marks("%s", len(providers))
+    parameters = (_moment(), *providers, *providers, *consumers)
+    return tx.execute_block(_RAISE.format(marks), text, parameters=parameters)
+
+
+def write_first(
+    tx: Transaction, claim: Claim, shares: Sequence[tuple[int, int, int]], touched: Sequence[int]
+) -> None:
+    """Write a consumer that had no record, its allocations, and the change feed's rows for the providers ``touched``.
+
+    :param shares: id of the provider, id of the class, and how much of it.
+    :raises oslo_db.exception.DBDuplicateEntry: the consumer has one by now, or a row of the feed was taken.
+    """
+    moment = _moment()
+    owner = (claim.consumer_uuid, claim.project_id, claim.user_id, claim.consumer_type)
+    tx.execute_block(
+        _INSERT_CONSUMER,
+        _INSERT_ALLOCATIONS.format(_marks("(LAST_INSERT_ID(), %s, %s, %s, %s)", len(shares))),
+        _INSERT_CHANGES.format(_marks("(%s, %s)", len(touched))),
+        parameters=(
+            *(*owner, moment, moment),
+            *(value for share in shares for value in (*share, moment)),
+            *(value for one in touched for value in (one, moment)),
+        ),
+    )
+
+
+def _marks(one: str, count: int) -> str:
+    return ", ".join([one] * count)
+
+
+def _moment() -> Any:
+    """Now, as the tables hold it: without a zone."""
+    return now().replace(tzinfo=None)
+
+
+@cache
+def _text_of(scene: sa.SelectBase, providers: int, consumers: int) -> str:
+    """The text for so many of each, which come in this order and are all that it asks for."""
+    dialect = mysql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    filled = scene.params(providers=[""] * providers, consumers=[""] * consumers)
+    return str(filled.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
