@@ -45,7 +45,7 @@ from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.clients.candidates import CandidateQuery, Candidates, parse_candidates
 from nova.clients.placement import load_placement
-from nova.cmd.scheduler import collect_rarely
+from nova.cmd.garbage import collect_rarely
 from nova.db.api import models as api
 from nova.db.cell import models as cell
 from nova.domain.flavor import Flavor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from groundwork.versions import Version
@@ -52,8 +53,12 @@ class View(Generic[Shown]):
     def show(self, version: Version, shown: Shown) -> dict[str, Any]:
         """The body as of ``version``."""
         body = self.start(shown)
-        for since, change in self._changes:
-            if since > version:
-                break
+        for change in self._changes_up_to(version):
             change(self, body, shown)
         return body
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def _changes_up_to(cls, version: Version) -> tuple[Callable[..., None], ...]:
+        """Looked up once for a version, as comparing versions for every row of a list is half of showing it."""
+        return tuple(change for since, change in cls._changes if since <= version)

@@ -16,7 +16,7 @@ from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import builds, instance_mappings
-from nova.db.cell import faults, servers
+from nova.db.cell import server_pages
 from nova.db.cell.server_order import position
 from nova.db.cell.server_pages import Found, ServerRow
 from nova.db.cell.server_query import ServerQuery
@@ -105,12 +105,7 @@ class Servers:
 
     def _in_cell(self, uuid: str, cell: Cell, with_deleted: bool) -> Located:
         def look(tx: Transaction) -> ServerRow | None:
-            server = servers.find(tx, uuid, with_deleted=with_deleted)
-            if server is None:
-                return None
-            # Shown in ERROR and for deleted ones only.
-            has_fault = server.is_deleted or server.vm_state == "error"
-            return ServerRow(server, faults.latest(tx, [uuid]).get(uuid) if has_fault else None)
+            return server_pages.find(tx, uuid, with_deleted=with_deleted)
 
         match self._scatter.ask([cell], look)[cell]:
             case Late() | Down():

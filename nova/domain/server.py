@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NewType
+
+import msgspec
 
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
@@ -13,9 +14,12 @@ ServerUuid = NewType("ServerUuid", str)
 HostName = NewType("HostName", str)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that lives in a cell, or that is still a build request (``host`` and ``id`` unset then)."""
+class Server(msgspec.Struct, frozen=True):
+    """A server that lives in a cell, or that is still a build request (``host`` and ``id`` unset then).
+
+    A struct and no dataclass, because lists make thousands of them in a second: of this many fields a frozen dataclass
+    takes five times as long to make. ``msgspec.structs.replace`` makes a changed copy.
+    """
 
     uuid: str
     project_id: str
@@ -36,7 +40,7 @@ class Server:
     #: The zone that the user asked for; the server never leaves it.
     pinned_availability_zone: str | None = None
     image_ref: str | None = None
-    image_properties: Mapping[str, Any] = field(default_factory=dict)
+    image_properties: Mapping[str, Any] = msgspec.field(default_factory=dict)
     kernel_id: str | None = None
     ramdisk_id: str | None = None
     key_name: str | None = None
@@ -58,7 +62,7 @@ class Server:
     access_ip_v6: str | None = None
     auto_disk_config: bool = True
     root_device_name: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     security_groups: tuple[str, ...] = ()
     scheduler_hints: Mapping[str, Any] | None = None
     trusted_certs: tuple[str, ...] | None = None

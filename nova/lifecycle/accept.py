@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -128,7 +128,7 @@ def _numbered(request: CreateRequest, index: int) -> Server:
     server_uuid = str(uuid.uuid4())
     if not request.has_own_hostname:
         hostname = name_of(name, fallback=f"Server-{server_uuid}")
-    return replace(
+    return msgspec.structs.replace(
         template, uuid=server_uuid, display_name=name, hostname=hostname, launch_index=index
     )
 

@@ -13,7 +13,7 @@ A list reads build requests before it reads cells, so a server in transit is see
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from groundwork.database import Transaction
 from nova.db import journal as rows

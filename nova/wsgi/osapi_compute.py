@@ -5,6 +5,7 @@ from __future__ import annotations
 from groundwork.errors import Problem
 from groundwork.wsgi import WsgiApp
 from nova.cmd import beginning, compute_api
+from nova.cmd.garbage import collect_rarely
 from nova.cmd.plane import Plane
 
 
@@ -18,6 +19,7 @@ def build() -> WsgiApp:
     plane = Plane(conf, api_database=database, transport_url=beginning.transport_url(conf))
     application = compute_api.make(conf, plane)
     database.dispose()
+    collect_rarely()
     return application
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -442,7 +443,7 @@ def test_pages_over_cells_and_build_requests_equal_one_sorted_table(
 def test_server_in_transit_is_listed_once(cloud: Cloud) -> None:
     """Its build request is still there although its cell has it already; what differs between the two may matter."""
     there = make_server(1, host="h", task_state=None)
-    waiting = replace(there, host=None, task_state="scheduling")
+    waiting = msgspec.structs.replace(there, host=None, task_state="scheduling")
     other = make_server(2)
     cloud.store([[there], [other], [], []])
     with cloud.api_database.write() as tx:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from nova.db.cell.models import instances, tags
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Server))
+_FIELDS = Server.__struct_fields__
 # Everything of the row but what Server derives from elsewhere.
 COLUMNS = tuple(instances.c[name] for name in _FIELDS if name not in ("tags",))
 _NAMES = tuple(column.name for column in COLUMNS)

@@ -225,4 +225,4 @@ def test_create_several(cloud: ServerCloud, name: str) -> None:
 
 
 def fields_of(server: Server) -> dict[str, Any]:
-    return {name: getattr(server, name) for name in Server.__dataclass_fields__ if name != "id"}
+    return {name: getattr(server, name) for name in Server.__struct_fields__ if name != "id"}
