@@ -103,21 +103,21 @@ def fill(database: Database, cell_id: int, plane: Plane, numbers: range) -> None
             tags = [
                 {"resource_id": server.uuid, "tag": tag} for server in found for tag in server.tags
             ]
-            tx.execute(sa.insert(cell.tags), tags)
-            tx.execute(
-                sa.insert(cell.instance_faults),
-                [
-                    {
-                        "instance_uuid": server.uuid,
-                        "created_at": server.created_at,
-                        "code": 500,
-                        "message": "No valid host was found.",
-                        "details": "",
-                    }
-                    for server in found
-                    if server.vm_state == "error"
-                ],
-            )
+            if tags:
+                tx.execute(sa.insert(cell.tags), tags)
+            faults = [
+                {
+                    "instance_uuid": server.uuid,
+                    "created_at": server.created_at,
+                    "code": 500,
+                    "message": "No valid host was found.",
+                    "details": "",
+                }
+                for server in found
+                if server.vm_state == "error"
+            ]
+            if faults:
+                tx.execute(sa.insert(cell.instance_faults), faults)
         with plane.api_database.write() as tx:
             tx.execute(
                 sa.insert(api.instance_mappings),
