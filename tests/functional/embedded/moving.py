@@ -12,17 +12,23 @@ from nova.cmd.manage.program import run
 from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 
 
+def manage(cloud: Cloud, *words: str) -> int:
+    """``nova-manage`` beside the running services; its exit status."""
+    config = cloud.folder / "manage.conf"
+    [cell1] = [cell for cell in cloud.cells if cell.name == "cell1"]
+    config.write_text(
+        f"[api_database]\nconnection = {cloud.database('api').url}\n"
+        f"[database]\nconnection = {cell1.database_url}\n"
+    )
+    return run(["--config-file", str(config), *words])
+
+
 class Mover:
     """Changes where cells have their databases, with ``nova-manage``, while all services run."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._cells = {cell.name: cell for cell in cloud.cells}
-        self._config = cloud.folder / "manage.conf"
-        self._config.write_text(
-            f"[api_database]\nconnection = {cloud.database('api').url}\n"
-            f"[database]\nconnection = {self._cells['cell1'].database_url}\n"
-        )
 
     def path(self, name: str) -> Path:
         """The file that the cell had at first."""
@@ -33,9 +39,9 @@ class Mover:
     def move(self, name: str, database_url: str) -> None:
         """``nova-manage cell_v2 update_cell``."""
         cell = self._cells[name]
-        words = ["--config-file", str(self._config), "cell_v2", "update_cell"]
-        words += ["--cell_uuid", cell.uuid, "--database_connection", database_url]
-        assert run([*words, "--transport-url", cell.transport_url]) == 0
+        words = ["cell_v2", "update_cell", "--cell_uuid", cell.uuid]
+        words += ["--database_connection", database_url, "--transport-url", cell.transport_url]
+        assert manage(self._cloud, *words) == 0
 
     def move_back(self, name: str) -> None:
         self.move(name, self._cells[name].database_url)

@@ -10,11 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from nova.cells.mappings import Changes, Urls, update_cell
-from nova.cmd import cell as cell_module
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
-from nova.rpc.bus import Bus
 from nova.scheduler.hosts import Freshness
+from tests.functional.embedded.joining import one_more_host
 from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 
 
@@ -142,29 +141,6 @@ def test_new_host_is_used_without_any_command(cloud: Cloud) -> None:
         cloud.delete(accepted)
         cloud.wait_gone(accepted)
         cloud.assert_nothing_is_left()
-
-
-@contextmanager
-def one_more_host(cloud: Cloud, cell_name: str, host: str) -> Iterator[None]:
-    """A compute service that joins a cell, and leaves without a trace."""
-    [cell] = [cell for cell in cloud.cells if cell.name == cell_name]
-    bus = Bus(cloud.conf, cell.transport_url)
-    placement = cloud.embedded.plane.placement
-    agent = cell_module.compute(cloud.conf, bus=bus, placement=placement, host=host)
-    agent.start()
-    try:
-        yield
-    finally:
-        agent.stop()
-        with cloud.database(cell_name).write() as tx:
-            tables = (cell_models.services, cell_models.compute_nodes)
-            [node] = tx.execute(sa.select(tables[1].c.uuid).where(tables[1].c.host == host))
-            for table in tables:
-                tx.execute(sa.delete(table).where(table.c.host == host))
-        with cloud.database("api").write() as tx:
-            table = api_models.host_mappings
-            tx.execute(sa.delete(table).where(table.c.host == host))
-        cloud.placement("DELETE", f"/resource_providers/{node.uuid}", status=204)
 
 
 def _accepted(cloud: Cloud, body: dict[str, Any]) -> str | None:
