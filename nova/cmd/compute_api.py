@@ -126,6 +126,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             clock=now,
         ),
         Hypervisors(
+            api_database=database,
             registry=plane.registry,
             scatter=plane.scatter,
             paging=paging,

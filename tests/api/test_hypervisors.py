@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import sqlalchemy as sa
 
 from nova.api.compute.hypervisors.operations import Hypervisors
+from nova.db.api.models import host_mappings
 from tests.api.deployment import Deployment, keys_of, sample
 
 MISSING = "99999999-9999-4999-8999-999999999999"
@@ -20,6 +22,7 @@ def cloud(tmp_path: Path) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path)
     deployment.serve(
         Hypervisors(
+            api_database=deployment.api_database,
             registry=deployment.registry,
             scatter=deployment.scatter,
             paging=deployment.paging,
@@ -298,3 +301,26 @@ def test_empty_hypervisor_looks_as_documented(cloud: Deployment, version: str, f
     cloud.add_compute("cell1", "fake-mini")
     expected = sample(f"os-hypervisors/{folder}hypervisors-without-servers-resp.json")
     assert keys_of(ask(cloud, "/fake/servers", version)) == keys_of(expected)
+
+
+def test_hosts_in_no_cell_yet_are_left_out_of_every_page(cloud: Deployment) -> None:
+    """A host counts from its discovery on; so do nodes that a host of a cell reports later (bare metal)."""
+    for number in range(1, 5):
+        cloud.add_compute("cell1", f"host{number}")
+    late = cloud.add_node("cell1", "host1", "late")
+    with cloud.api_database.write() as tx:
+        gone = tx.execute(sa.delete(host_mappings).where(host_mappings.c.host.in_(["host2"])))
+        assert gone.rowcount == 1
+    shown = ["host1", "host3", "host4", "late"]
+    assert names(cloud) == names(cloud, version="2.1") == shown
+    read: list[str] = []
+    path = "?limit=1"
+    while page := ask(cloud, path)["hypervisors"]:
+        read += [node["hypervisor_hostname"] for node in page]
+        path = f"?limit=1&marker={page[0]['id']}"
+    assert read == shown
+    assert names(cloud, "?hypervisor_hostname_pattern=host") == shown[:3]
+    assert ask(cloud, f"/{late.uuid}")["hypervisor"]["hypervisor_hostname"] == "late"
+    assert ask(cloud, "/statistics")["hypervisor_statistics"]["count"] == 4
+    ask(cloud, "/2", version="2.52", status=404)
+    ask(cloud, "/3", version="2.52")

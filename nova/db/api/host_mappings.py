@@ -36,6 +36,11 @@ def list_mappings(
     return _select(tx, sa.true() if cell_ids is None else host_mappings.c.cell_id.in_(cell_ids))
 
 
+def mapped_among(tx: Transaction, hosts: Collection[str]) -> frozenset[str]:
+    """Those of these hosts that are in a cell."""
+    return frozenset(mapping.host for mapping in _select(tx, host_mappings.c.host.in_(hosts)))
+
+
 def map_host(
     tx: Transaction, host: str, cell_id: int, *, now: datetime | None = None
 ) -> HostMapping:

@@ -202,8 +202,9 @@ def page_served(
     from_id: int = 0,
     limit: int | None = None,
     name_contains: str | None = None,
+    not_on: Collection[str] = (),
 ) -> tuple[ServedNode, ...]:
-    """Nodes that a compute service drives, by number from ``from_id`` on (inclusive).
+    """Nodes that a compute service drives, by number from ``from_id`` on (inclusive), but for those on some hosts.
 
     Left out are nodes of deleted services, until their host reports or is cleaned up.
     """
@@ -212,6 +213,8 @@ def page_served(
         statement = statement.where(
             compute_nodes.c.hypervisor_hostname.icontains(name_contains, autoescape=True)
         )
+    if not_on:
+        statement = statement.where(compute_nodes.c.host.not_in(not_on))
     if limit is not None:
         statement = statement.limit(limit)
     return tuple(_served(found) for found in tx.execute(statement))

@@ -83,6 +83,7 @@ class CellsCloud(ServerCloud):
                 **liveness,
             ),
             Hypervisors(
+                api_database=self.api_database,
                 registry=self.registry,
                 scatter=self.scatter,
                 paging=self.paging,

@@ -8,9 +8,11 @@ import pytest
 
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
-from tests.functional.embedded.moving import Mover, moved, nowhere
+from tests.functional.embedded.joining import one_more_host
+from tests.functional.embedded.moving import Mover, manage, moved, nowhere
 from tests.functional.embedded.plane import (
     ADMIN,
+    PATIENCE_S,
     PROJECT,
     USER,
     Cloud,
@@ -33,6 +35,50 @@ def pair(cloud: Cloud) -> dict[str, str]:
     for uuid in made.values():
         cloud.wait_until(uuid, "ACTIVE")
     return made
+
+
+def test_a_host_is_used_and_shown_once_it_is_mapped(cloud: Cloud) -> None:
+    """host_mappings binds a host to one cell; an unmapped host is not schedulable and not shown by the API.
+
+    Start a compute, boot before and after discover_hosts; first fails, second succeeds. Its service is listed at
+    once, for operators want to see what they are about to map.
+    """
+    host = "cell2-new"
+    wanted = cloud.body(availability_zone=f"nova:{host}")
+    aggregate = {"aggregate": {"name": "new", "availability_zone": None}}
+    made = cloud.compute("POST", "/os-aggregates", aggregate, token=ADMIN, status=200).json()
+    path = f"/os-aggregates/{made['aggregate']['id']}"
+
+    def hypervisors(query: str = "") -> set[str]:
+        found = cloud.compute.get(f"/os-hypervisors{query}", token=ADMIN)["hypervisors"]
+        return {node["hypervisor_hostname"] for node in found}
+
+    with one_more_host(cloud, "cell2", host) as agent:
+        assert agent.wait_reported(PATIENCE_S)
+        [service] = cloud.compute.get(f"/os-services?host={host}", token=ADMIN)["services"]
+        assert (service["state"], service["status"]) == ("up", "enabled")
+        assert hypervisors() == hypervisors("/detail") == set(cloud.drivers())
+        [node] = [row for row in cloud.rows("cell2", cell_models.compute_nodes) if row.host == host]
+        alone = f"/os-hypervisors/{node.uuid}"
+        cloud.compute.refused(404, "itemNotFound", "GET", alone, token=ADMIN)
+        cloud.compute.refused(400, "badRequest", "POST", "/servers", wanted, token=ADMIN)
+        add = {"add_host": {"host": host}}
+        cloud.compute.refused(404, "itemNotFound", "POST", f"{path}/action", add, token=ADMIN)
+
+        assert manage(cloud, "cell_v2", "discover_hosts") == 0
+        [mapping] = [row for row in cloud.rows("api", api_models.host_mappings) if row.host == host]
+        assert {cell.id: cell.name for cell in cloud.cells}[mapping.cell_id] == "cell2"
+        assert hypervisors() == hypervisors("/detail") == {*cloud.drivers(), host}
+        shown = cloud.compute.get(alone, token=ADMIN)["hypervisor"]
+        assert shown["hypervisor_hostname"] == host
+        answer = cloud.compute("POST", "/servers", wanted, token=ADMIN, status=202).json()
+        uuid = answer["server"]["id"]
+        assert cloud.wait_until(uuid, "ACTIVE")["OS-EXT-SRV-ATTR:host"] == host
+        assert cloud.cell_of(uuid) == "cell2"
+        cloud.delete(uuid)
+        cloud.wait_gone(uuid)
+        cloud.assert_nothing_is_left()
+    cloud.compute("DELETE", path, token=ADMIN, status=200)
 
 
 def test_rows_of_a_build_that_no_cell_has_yet(cloud: Cloud) -> None:

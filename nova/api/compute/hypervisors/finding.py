@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from groundwork.database import Transaction
+from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, NotFound
 from nova.api.compute.services.locating import ask, only
 from nova.api.paging import Page
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Scatter
+from nova.db.api import host_mappings
 from nova.db.cell import compute_nodes
 from nova.db.cell.compute_nodes import NodeServer, NodeUsage, ServedNode
 
@@ -37,16 +38,22 @@ class Use:
 
 
 class Nodes:
-    """The compute nodes of every cell that answers."""
+    """The compute nodes of every cell that answers, once their host is mapped to a cell: before that, no server can
+    be put on them.
+    """
 
-    def __init__(self, *, registry: Registry, scatter: Scatter) -> None:
+    def __init__(self, *, api_database: Database, registry: Registry, scatter: Scatter) -> None:
+        self._api_database = api_database
         self._registry = registry
         self._scatter = scatter
 
     def all(self, *, name_contains: str | None = None) -> list[Found]:
         """Every node, or those whose name holds a text."""
         return self._page(
-            lambda tx: compute_nodes.page_served(tx, name_contains=name_contains), after=None
+            lambda tx: compute_nodes.page_served(
+                tx, name_contains=name_contains, not_on=self._unmapped_hosts(tx)
+            ),
+            after=None,
         )
 
     def page_by_uuid(self, page: Page) -> list[Found]:
@@ -79,16 +86,14 @@ class Nodes:
 
     def by_uuid(self, uuid: str) -> Found:
         """:raises NotFound: there is none. :raises Unavailable: a silent cell may have it."""
-        return self._one(uuid, lambda tx: compute_nodes.find_served(tx, uuid=uuid), unique=True)
+        return self._one(uuid, lambda tx: self._find(tx, uuid=uuid), unique=True)
 
     def by_number(self, text: str) -> Found:
         """As :meth:`by_uuid`. :raises Invalid: several cells have that number."""
         if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS:
             raise NotFound(f"Hypervisor with ID '{text}' could not be found.")
         number = int(text)
-        return self._one(
-            text, lambda tx: compute_nodes.find_served(tx, node_id=number), unique=False
-        )
+        return self._one(text, lambda tx: self._find(tx, node_id=number), unique=False)
 
     def use_of(self, found: Iterable[Found], *, with_servers: bool) -> Mapping[Cell, Use]:
         """What runs on these nodes; cells that fell silent since are left out."""
@@ -107,7 +112,7 @@ class Nodes:
         answers = ask(
             self._scatter,
             self._registry.real(),
-            lambda tx: compute_nodes.find_served(tx, uuid=uuid, node_id=number),
+            lambda tx: self._find(tx, uuid=uuid, node_id=number),
         )
         for cell, served in answers.told.items():
             if served is not None:
@@ -119,7 +124,10 @@ class Nodes:
         # tells whether the last number goes on in the next cell.
         from_id = after[0] if after else 0
         return self._page(
-            lambda tx: compute_nodes.page_served(tx, from_id=from_id, limit=limit + 2), after=after
+            lambda tx: compute_nodes.page_served(
+                tx, from_id=from_id, limit=limit + 2, not_on=self._unmapped_hosts(tx)
+            ),
+            after=after,
         )
 
     def _page(
@@ -132,6 +140,26 @@ class Nodes:
         found = [Found(cell, served) for cell, rows in answers.told.items() for served in rows]
         found.sort(key=lambda one: one.place)
         return [one for one in found if after is None or one.place > after]
+
+    def _find(
+        self, tx: Transaction, *, uuid: str | None = None, node_id: int | None = None
+    ) -> ServedNode | None:
+        served = compute_nodes.find_served(tx, uuid=uuid, node_id=node_id)
+        if served is None or served.node.mapped:
+            return served
+        return None if served.node.host in self._unmapped_hosts(tx) else served
+
+    def _unmapped_hosts(self, tx: Transaction) -> Collection[str]:
+        """The hosts of a cell that are in no cell yet.
+
+        A node is marked as mapped by the discovery after its first report; until then its host decides, which may be
+        in the cell for long (bare metal).
+        """
+        hosts = {node.host for node in compute_nodes.list_unmapped(tx)}
+        if not hosts:
+            return hosts
+        with self._api_database.read() as api_tx:
+            return hosts - host_mappings.mapped_among(api_tx, hosts)
 
 
 # Behind every cell.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from groundwork.database import Database
 from groundwork.errors import Invalid, NotFound, NotSupported
 from groundwork.operations import Answer, Call, operation
 from groundwork.versions import Version
@@ -38,6 +39,7 @@ class Hypervisors:
     def __init__(
         self,
         *,
+        api_database: Database,
         registry: Registry,
         scatter: Scatter,
         paging: Paging,
@@ -47,7 +49,7 @@ class Hypervisors:
         clock: Callable[[], datetime],
     ) -> None:
         """:param clock: the present, aware."""
-        self._nodes = Nodes(registry=registry, scatter=scatter)
+        self._nodes = Nodes(api_database=api_database, registry=registry, scatter=scatter)
         self._paging = paging
         self._links = links
         self._service_down_time_s = service_down_time_s
