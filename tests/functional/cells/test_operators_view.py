@@ -68,10 +68,10 @@ def test_service_is_removed_in_four_places(cloud: CellsCloud) -> None:
 
 @pytest.mark.parametrize("version", ["2.1", "2.53", "2.87"])
 def test_statistics_equal_the_sums_of_the_cells(cloud: CellsCloud, version: str) -> None:
-    """GET /os-hypervisors, /detail and /statistics aggregate all cells.
+    """GET /os-hypervisors, /detail and /statistics aggregate all cells; 2.53 takes UUIDs, hypervisor_hostname_pattern
+    and with_servers
 
-    2.53 takes UUIDs, hypervisor_hostname_pattern and with_servers. Two cells with overlapping integer ids; sums equal
-    the per-cell sums.
+    Two cells with overlapping integer ids; sums equal the per-cell sums. What 2.53 takes: see the next test.
     """
     for name, vcpus in (("cell1", 8), ("cell2", 3)):
         cloud.furnish(name)
@@ -92,7 +92,9 @@ def test_statistics_equal_the_sums_of_the_cells(cloud: CellsCloud, version: str)
 
 
 def test_hypervisors_by_uuid_pattern_and_with_servers(cloud: CellsCloud) -> None:
-    """GET /os-hypervisors: 2.53 takes UUIDs, hypervisor_hostname_pattern and with_servers."""
+    """GET /os-hypervisors, /detail and /statistics aggregate all cells; 2.53 takes UUIDs, hypervisor_hostname_pattern
+    and with_servers
+    """
     servers = {name: cloud.furnish(name) for name in cloud.names}
     rows = cloud.ask("/os-hypervisors?with_servers=true", version="2.53")["hypervisors"]
     assert [row["servers"][0]["uuid"] for row in rows] == [s.uuid for s in servers.values()]

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import webob
 
+from groundwork.operations import declared_by
+from nova.api.metadata.app import MetadataApplication
+from nova.api.metadata.identity import ProxyIdentity
+from nova.api.metadata.lookup import MappedServers
+from nova.api.metadata.source import GuestSource
+from nova.api.metadata.vendor_data import StaticVendorData
+from nova.cmd import compute_api
+from nova.db.api import models as api_models
+from nova.db.cell import models as cell_models
+from nova.rpc.bus import Address, Bus
 from nova.virt.guest import PowerState
-from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud, wait_for
+from tests.functional.embedded.joining import make_agent, one_more_host
+from tests.functional.embedded.moving import manage, moved, nowhere
+from tests.functional.embedded.plane import ADMIN, PATIENCE_S, PROJECT, USER, Cloud, wait_for
 
 MISSING = "99999999-9999-4999-8999-999999999999"
 VOLUME = "a26887c6-c47b-4654-abb5-dfadf7d3f803"
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
+SECRET = "s3cret"
 
 
 @pytest.fixture
@@ -81,3 +101,180 @@ def test_usage_of_both_cells_is_one_sum(cloud: Cloud, pair: dict[str, str]) -> N
     for uuid in pair.values():
         found = cloud.compute.get(f"/servers/{uuid}/migrations", token=ADMIN)
         assert found == {"migrations": []}
+
+
+# Status of every operation on a server of its path, by method, path and action. Those that end the server come last.
+ON_A_SERVER: Mapping[tuple[str, str, str | None], int] = {
+    ("GET", "/servers/{id}", None): 200,
+    ("GET", "/servers/{server_id}/os-instance-actions", None): 200,
+    ("GET", "/servers/{server_id}/os-instance-actions/{id}", None): 200,
+    ("GET", "/servers/{server_id}/migrations", None): 200,
+    # It has not moved, which its own cell alone can say: a cell that does not answer makes it 503.
+    ("GET", "/servers/{server_id}/migrations/{id}", None): 404,
+    ("DELETE", "/servers/{id}", None): 204,
+}
+
+
+@contextmanager
+def casts_from_above(cloud: Cloud) -> Iterator[list[tuple[str, Address]]]:
+    """What is said on the buses of cells from above them: the cell, and to whom."""
+    targets = cloud.embedded.plane.targets
+    names = {id(targets.bus(cell)): cell.name for cell in cloud.cells if not cell.is_cell0}
+    said: list[tuple[str, Address]] = []
+    cast = Bus.cast
+
+    def note(self: Bus, context: Any, address: Address, message: Any) -> None:
+        if id(self) in names:
+            said.append((names[id(self)], address))
+        cast(self, context, address, message)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Bus, "cast", note)
+        yield said
+
+
+def test_every_operation_on_a_server_reaches_its_cell(cloud: Cloud, pair: dict[str, str]) -> None:
+    """Every server action is routed through the instance mapping to the right cell database and message bus.
+
+    Every operation that is declared on a server, with servers in two cells of which one can be asked.
+    """
+    declared = {
+        (operation.method, operation.path, operation.action)
+        for resource in compute_api.resources(cloud.conf, cloud.embedded.plane)
+        for operation, _ in declared_by(resource)
+        if operation.path.startswith(("/servers/{id}", "/servers/{server_id}"))
+    }
+    assert declared == set(ON_A_SERVER), "say above what a new operation answers"
+    for host, uuid in pair.items():
+        own = host.partition("-")[0]
+        [other] = {"cell1", "cell2"} - {own}
+        path = f"/servers/{uuid}/os-instance-actions"
+        [create] = cloud.compute.get(path, token=ADMIN)["instanceActions"]
+        with moved(cloud, nowhere(cloud, other, "cell0")), casts_from_above(cloud) as said:
+            for (method, path, _), status in ON_A_SERVER.items():
+                last = create["request_id"] if "actions" in path else "1"
+                filled = path.format(id=uuid if path == "/servers/{id}" else last, server_id=uuid)
+                cloud.compute(method, filled, token=ADMIN, status=status)
+            cloud.wait_gone(uuid)
+        assert (own, Address("compute", server=host)) in said
+        assert {name for name, _ in said} == {own}
+        assert uuid not in cloud.guests()
+        [operation] = [
+            row
+            for row in cloud.rows(own, cell_models.instance_actions)
+            if row.instance_uuid == uuid and row.action == "delete"
+        ]
+        assert operation.state == "done"
+        for elsewhere in ("cell0", other):
+            rows = cloud.rows(elsewhere, cell_models.instance_actions)
+            assert uuid not in {row.instance_uuid for row in rows}
+
+
+def test_delete_with_the_host_down(cloud: Cloud) -> None:
+    """Local delete (compute down) works in the right cell and frees allocations; the host removes the guest when it
+    is back.
+
+    Stop a compute, DELETE its server: 204, no allocation left.
+    """
+    host = "cell2-lost"
+    with one_more_host(cloud, "cell2", host) as agent:
+        assert agent.wait_reported(PATIENCE_S)
+        assert manage(cloud, "cell_v2", "discover_hosts") == 0
+        uuid = cloud.create(availability_zone=f"nova:{host}", token=ADMIN)
+        cloud.wait_until(uuid, "ACTIVE")
+        assert [*cloud.allocations()] == [uuid]
+        agent.stop()
+        [service] = cloud.compute.get(f"/os-services?host={host}", token=ADMIN)["services"]
+        set_down = f"/os-services/{service['id']}"
+        cloud.compute("PUT", set_down, {"forced_down": True}, token=ADMIN, status=200)
+
+        cloud.delete(uuid, token=USER)
+        cloud.wait_gone(uuid)
+        wait_for("freed room", lambda: not cloud.allocations())
+        cloud.assert_nothing_is_left()
+        assert cloud.cell_of(uuid) == "cell2"
+        cloud.compute("PUT", set_down, {"forced_down": False}, token=ADMIN, status=200)
+        again = make_agent(cloud, "cell2", host)
+        assert [guest.uuid for guest in again._driver.guests()] == [uuid]
+        again.start()
+        try:
+            wait_for("the end of the guest", lambda: not again._driver.guests())
+        finally:
+            again.stop()
+
+
+def test_delete_with_the_cell_down_changes_nothing(cloud: Cloud, pair: dict[str, str]) -> None:
+    """A server in a cell that does not answer keeps what it holds, and can be deleted when the cell is back."""
+    lost, here = (pair[host] for host in sorted(pair))
+    held = cloud.allocations()
+    with moved(cloud, nowhere(cloud, "cell1")):
+        cloud.compute.refused(503, "serviceUnavailable", "DELETE", f"/servers/{lost}")
+        cloud.delete(here)
+        cloud.wait_gone(here)
+        assert cloud.allocations() == {lost: held[lost]}
+        [mapping] = [
+            row
+            for row in cloud.rows("api", api_models.instance_mappings)
+            if row.instance_uuid == lost
+        ]
+        assert not mapping.queued_for_delete
+    assert cloud.show(lost)["status"] == "ACTIVE"
+    cloud.delete(lost)
+    cloud.wait_gone(lost)
+
+
+def test_metadata_of_guests_in_two_cells(cloud: Cloud) -> None:
+    """Metadata service finds the instance cell through the mapping; key pairs come from the API database.
+
+    Ask metadata for instances of two cells; stop one cell, the other still works.
+    """
+    plane = cloud.embedded.plane
+    lookup = MappedServers(
+        api_database=plane.api_database, registry=plane.registry, scatter=plane.scatter
+    )
+    source = GuestSource(
+        servers=lookup,
+        networks=None,
+        passwords=None,
+        vendor_data=StaticVendorData(path=None, providers=()),
+        dhcp_domain="",
+        cache_expiration_s=0,
+        clock=time.monotonic,
+    )
+    identity = ProxyIdentity(service_metadata_proxy=True, shared_secret=SECRET)
+    application = MetadataApplication(identity=identity, source=source)
+
+    def ask(uuid: str, path: str) -> webob.Response:
+        signature = hmac.new(SECRET.encode(), uuid.encode(), hashlib.sha256).hexdigest()
+        headers = {
+            "X-Instance-ID": uuid,
+            "X-Tenant-ID": PROJECT,
+            "X-Instance-ID-Signature": signature,
+        }
+        return webob.Request.blank(path, headers=headers).get_response(application)
+
+    key = {"keypair": {"name": "mine", "public_key": PUBLIC_KEY}}
+    cloud.compute("POST", "/os-keypairs", key, status=201)
+    # The only place where it is.
+    assert [row.public_key for row in cloud.rows("api", api_models.key_pairs)] == [PUBLIC_KEY]
+    assert "key_pairs" not in cell_models.METADATA.tables
+    uuids = {
+        cell: cloud.create(
+            cell,
+            key_name="mine",
+            availability_zone=f"nova:{cell}-host1",
+            token=f"fake:{PROJECT}:admin",
+        )
+        for cell in ("cell1", "cell2")
+    }
+    for cell, uuid in uuids.items():
+        cloud.wait_until(uuid, "ACTIVE")
+        assert cloud.cell_of(uuid) == cell
+        found = ask(uuid, "/openstack/latest/meta_data.json").json
+        assert (found["uuid"], found["name"]) == (uuid, cell)
+        assert found["public_keys"] == {"mine": PUBLIC_KEY}
+    with moved(cloud, nowhere(cloud, "cell1")):
+        assert ask(uuids["cell1"], "/latest/meta-data/hostname").status_int == 503
+        shown = ask(uuids["cell2"], "/latest/meta-data/public-keys/0/openssh-key")
+        assert (shown.status_int, shown.text) == (200, PUBLIC_KEY)
+    cloud.compute("DELETE", "/os-keypairs/mine", status=204)

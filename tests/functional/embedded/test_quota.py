@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from groundwork.errors import Conflict
+from nova.virt.guest import GuestSpec
 from tests.functional.embedded.moving import moved, nowhere
-from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud, wait_for
+from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud
 
 CELLS = ("cell0", "cell1", "cell2")
 SETS = f"/os-quota-sets/{PROJECT}"
@@ -67,14 +69,32 @@ def test_limit_holds_while_no_cell_can_be_reached(cloud: Cloud) -> None:
 
 
 def test_what_is_counted_is_what_lives(cloud: Cloud) -> None:
-    """Deletes free quota with no commit step, whether of a server or of a failed build."""
-    limit(cloud, 2)
-    failed = cloud.create("failed", flavorRef="huge")
-    cloud.wait_until_error(failed)
+    """Delete and failed build free quota with no commit step: usage after each equals the live count.
+
+    A failed build is a server in ERROR, which counts until it is deleted, wherever it failed: buried in cell0, or in
+    its cell.
+    """
+    limit(cloud, 3)
+    failed = [cloud.create("nowhere", flavorRef="huge")]
+    cloud.wait_until_error(failed[0])
+    with pytest.MonkeyPatch.context() as patched:
+        for driver in cloud.drivers().values():
+            patched.setattr(driver, "spawn", _refuse)
+        failed.append(cloud.create("there"))
+        cloud.wait_until_error(failed[1])
+    assert [cloud.cell_of(uuid) == "cell0" for uuid in failed] == [True, False]
     built = cloud.build("built")["id"]
-    assert counted(cloud) == len(cloud.listed()) == 2
+    assert counted(cloud) == len(cloud.listed()) == 3
     cloud.compute.refused(403, "forbidden", "POST", "/servers", cloud.body())
-    cloud.delete(failed)
-    wait_for("the room of the failed build", lambda: counted(cloud) == 1)
+    for left, uuid in ((2, failed[0]), (1, failed[1])):
+        cloud.delete(uuid)
+        assert counted(cloud) == left
+        cloud.wait_gone(uuid)
+        assert counted(cloud) == len(cloud.listed()) == left
     cloud.delete(built)
     assert counted(cloud) == 0
+
+
+def _refuse(guest: GuestSpec) -> None:
+    # No Unavailable: that would be tried again on the same host first.
+    raise Conflict(f"No guest {guest.uuid} here.")

@@ -120,8 +120,10 @@ def test_candidates_have_their_disk_on_the_pool(cloud: Cloud) -> None:
 
 
 def test_host_neither_reports_nor_claims_disk(cloud: Cloud) -> None:
-    """Compute in a sharing aggregate neither reports nor claims DISK_GB itself: usage on the pool only; host inventory
-    has no DISK_GB."""
+    """Compute in a sharing aggregate neither reports nor claims DISK_GB itself (bug 1707256, still open in Nova)
+
+    Boot: usage on the pool only; host inventory has no DISK_GB.
+    """
     with pool_for_all(cloud, 100) as (pool, hosts):
         shown = cloud.build(flavorRef="one")
         host = hosts[shown["OS-EXT-SRV-ATTR:host"]]
