@@ -80,8 +80,10 @@ class Desk:
         context = RequestContext(user_id=user, project_id=project, overwrite=False)
         return self._intake.accept(context, request)
 
-    def accept_all(self, requests: Sequence[dict[str, Any]]) -> tuple[list[Server], list[str]]:
-        """All at once from 32 threads: the servers that were promised, the refusals."""
+    def accept_all(
+        self, requests: Sequence[dict[str, Any]], *, at_once: int = 32
+    ) -> tuple[list[Server], list[str]]:
+        """From so many threads: the servers that were promised, the refusals."""
 
         def one(request: dict[str, Any]) -> Sequence[Server] | str:
             try:
@@ -89,7 +91,7 @@ class Desk:
             except OverQuota as refusal:
                 return refusal.text
 
-        with ThreadPoolExecutor(max_workers=32) as threads:
+        with ThreadPoolExecutor(max_workers=at_once) as threads:
             answers = list(threads.map(one, requests))
         promised = [
             server for answer in answers if not isinstance(answer, str) for server in answer
@@ -135,10 +137,11 @@ def desk(api_database: Database) -> Callable[..., Desk]:
 def test_200_parallel_creates_at_limit_10_end_with_exactly_10(desk: Callable[..., Desk]) -> None:
     """Recheck after create closes races; switchable with [quota]recheck_quota
 
-    Check and insert are one transaction, so nothing depends on the switch.
+    200 parallel creates with limit 10 end with exactly 10, never more, and the others leave no row. Check and insert
+    are one transaction, so nothing depends on the switch.
     """
     found = desk(instances=10)
-    promised, refusals = found.accept_all([{}] * 200)
+    promised, refusals = found.accept_all([{}] * 200, at_once=200)
     assert len(promised) == 10
     assert set(refusals) == {
         "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"

@@ -18,6 +18,7 @@ from oslo_config import cfg
 import nova.conf
 import placement.conf
 from groundwork.database import Database
+from groundwork.errors import Conflict
 from groundwork.serving import HttpServer
 from nova.cells.registry import Cell
 from nova.cmd import beginning
@@ -27,6 +28,7 @@ from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
 from nova.scheduler.service import SchedulerEndpoint
 from nova.virt.fake import FakeDriver
+from nova.virt.guest import GuestSpec
 from placement.api.app import make_application
 from placement.cmd import beginning as placement_beginning
 from tests.fakes.glance import TINY, FakeGlance, make_image
@@ -358,6 +360,12 @@ def held_spawns(cloud: Cloud) -> Iterator[Event]:
             yield release
         finally:
             release.set()
+
+
+def refuse_spawn(guest: GuestSpec) -> None:
+    """Stands for the ``spawn`` of a driver that makes no guest."""
+    # No Unavailable: that would be tried again on the same host first.
+    raise Conflict(f"No guest {guest.uuid} here.")
 
 
 def serve(application: Callable[..., Any]) -> HttpServer:

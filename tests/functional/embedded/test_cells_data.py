@@ -16,6 +16,7 @@ from tests.functional.embedded.plane import (
     PROJECT,
     USER,
     Cloud,
+    refuse_spawn,
     silent_scheduler,
     wait_for,
 )
@@ -179,6 +180,13 @@ def test_a_server_has_its_history_in_its_own_cell(cloud: Cloud, pair: dict[str, 
 
     List actions and tags while the other cell is stopped.
     """
+    failed = {}
+    for cell in pair:
+        host = f"{cell}-host2"
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(cloud.drivers()[host], "spawn", refuse_spawn)
+            failed[cell] = cloud.create(availability_zone=f"nova:{host}", token=ADMIN)
+            cloud.wait_until_error(failed[cell])
     for stopped, other in (("cell1", "cell2"), ("cell2", "cell1")):
         with moved(cloud, nowhere(cloud, stopped, "cell0")):
             uuid = pair[other]
@@ -187,6 +195,9 @@ def test_a_server_has_its_history_in_its_own_cell(cloud: Cloud, pair: dict[str, 
             [create] = cloud.compute.get(path, token=ADMIN)["instanceActions"]
             shown = cloud.compute.get(f"{path}/{create['request_id']}", token=ADMIN)
             assert {event["result"] for event in shown["instanceAction"]["events"]} == {"Success"}
+            assert (
+                f"No guest {failed[other]} here." in cloud.show(failed[other])["fault"]["message"]
+            )
 
 
 @pytest.mark.parametrize("sort", ["created_at", "display_name", "uuid"])

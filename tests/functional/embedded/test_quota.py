@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from groundwork.errors import Conflict
-from nova.virt.guest import GuestSpec
 from tests.functional.embedded.moving import moved, nowhere
-from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud
+from tests.functional.embedded.plane import ADMIN, PROJECT, Cloud, refuse_spawn
 
 CELLS = ("cell0", "cell1", "cell2")
 SETS = f"/os-quota-sets/{PROJECT}"
@@ -79,7 +77,7 @@ def test_what_is_counted_is_what_lives(cloud: Cloud) -> None:
     cloud.wait_until_error(failed[0])
     with pytest.MonkeyPatch.context() as patched:
         for driver in cloud.drivers().values():
-            patched.setattr(driver, "spawn", _refuse)
+            patched.setattr(driver, "spawn", refuse_spawn)
         failed.append(cloud.create("there"))
         cloud.wait_until_error(failed[1])
     assert [cloud.cell_of(uuid) == "cell0" for uuid in failed] == [True, False]
@@ -93,8 +91,3 @@ def test_what_is_counted_is_what_lives(cloud: Cloud) -> None:
         assert counted(cloud) == len(cloud.listed()) == left
     cloud.delete(built)
     assert counted(cloud) == 0
-
-
-def _refuse(guest: GuestSpec) -> None:
-    # No Unavailable: that would be tried again on the same host first.
-    raise Conflict(f"No guest {guest.uuid} here.")

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 
-from groundwork.errors import Conflict
 from nova.clients.session import Service
 from nova.db.cell import models as cell_models
 from nova.lifecycle import hand_over
 from nova.saga.operation import Run
-from nova.virt.guest import GuestSpec
-from tests.functional.embedded.plane import ADMIN, Cloud, held_spawns, wait_for
+from tests.functional.embedded.plane import ADMIN, Cloud, held_spawns, refuse_spawn, wait_for
 from tests.functional.scheduler.conftest import (
     DISK_GB,
     RESERVED_CPUS,
@@ -46,13 +44,8 @@ def failing_spawns(cloud: Cloud, *hosts: str) -> Iterator[None]:
     """Hosts whose guests cannot be made."""
     with pytest.MonkeyPatch.context() as patched:
         for host in hosts:
-            patched.setattr(cloud.drivers()[host], "spawn", _refuse)
+            patched.setattr(cloud.drivers()[host], "spawn", refuse_spawn)
         yield
-
-
-def _refuse(guest: GuestSpec) -> None:
-    # No Unavailable: that would be tried again on the same host first.
-    raise Conflict(f"No guest {guest.uuid} here.")
 
 
 @contextmanager
