@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from groundwork.database import Database, Transaction
-from nova.db.cell import compute_nodes, servers, services
+from nova.db.cell import compute_nodes, server_scan, servers, services
 from nova.db.cell.compute_nodes import NodeUsage
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
@@ -151,3 +151,21 @@ def test_servers_of_hosts_are_living_ones(cell_database: Database) -> None:
         assert [one.uuid for one in compute_nodes.servers_on_hosts(tx, ["h1"])] == kept
         assert compute_nodes.count_servers(tx, "h1") == 2
         assert compute_nodes.count_servers(tx, "h9") == 0
+
+
+def test_servers_without_an_image_property_on_nodes_of_a_type(cell_database: Database) -> None:
+    with cell_database.write() as tx:
+        for host, kind in (("host1", "QEMU"), ("host2", "fake")):
+            compute_nodes.report(tx, host, facts(host, hypervisor_type=kind))
+        on_first: dict[str, Any] = {"host": "host1", "node": "host1"}
+        bare = add_server(tx, **on_first)
+        other = add_server(tx, **on_first, image_properties={"os_type": "hw_machine_type"})
+        add_server(tx, **on_first, image_properties={"hw_machine_type": "q35"})
+        add_server(tx, host="host2", node="host2")
+        add_server(tx, host="host1", node="lost")
+        add_server(tx)
+        gone = add_server(tx, **on_first)
+        servers.mark_deleted(tx, gone.uuid, now=NOW)
+    with cell_database.read() as tx:
+        found = server_scan.without_image_property(tx, "hw_machine_type", hypervisor_type="QEMU")
+    assert list(found) == [bare.uuid, other.uuid]

@@ -52,7 +52,7 @@ def _check_hosts(deployment: Deployment, cells: Sequence[Cell], mapped: Collecti
             with deployment.database(cell).read() as tx:
                 nodes = compute_nodes.list_unmapped(tx)
         except DBError as exc:
-            return Finding(Result.FAILURE, f"{_named(cell)} cannot be read: {one_line(exc)}")
+            return Finding(Result.FAILURE, f"{named(cell)} cannot be read: {one_line(exc)}")
         unmapped += sorted({node.host for node in nodes} - set(mapped))
     cure = "run 'nova-manage cell_v2 discover_hosts'."
     if unmapped and not mapped:
@@ -61,7 +61,7 @@ def _check_hosts(deployment: Deployment, cells: Sequence[Cell], mapped: Collecti
         )
     if unmapped:
         return Finding(
-            Result.WARNING, f"Hosts are in no cell yet: {_some(unmapped)}. To map them {cure}"
+            Result.WARNING, f"Hosts are in no cell yet: {some(unmapped)}. To map them {cure}"
         )
     if not mapped:
         return Finding(
@@ -83,7 +83,7 @@ def check_computes(deployment: Deployment) -> Finding:
             with deployment.database(cell).read() as tx:
                 found = services.list_services(tx, binary=services.COMPUTE)
         except DBError as exc:
-            return Finding(Result.WARNING, f"{_named(cell)} cannot be read: {one_line(exc)}")
+            return Finding(Result.WARNING, f"{named(cell)} cannot be read: {one_line(exc)}")
         old += [
             f"{service.host} (version {service.version})"
             for service in found
@@ -94,14 +94,16 @@ def check_computes(deployment: Deployment) -> Finding:
     return Finding(
         Result.FAILURE,
         f"Compute services are too old for this release, which supports version {OLDEST_COMPUTE_VERSION} and later: "
-        f"{_some(old)}. Upgrade them to the release before this one first.",
+        f"{some(old)}. Upgrade them to the release before this one first.",
     )
 
 
-def _named(cell: Cell) -> str:
+def named(cell: Cell) -> str:
+    """What a sentence calls the cell."""
     return f"The database of cell {cell.name} ({cell.uuid})"
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     shown = ", ".join(names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

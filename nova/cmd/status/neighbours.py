@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from groundwork.errors import Problem
 from groundwork.upgrade_checks import Finding, Result
+from nova.clients import cinder
 from nova.clients.placement import MICROVERSION
 from nova.cmd.manage.deployment import Deployment
 
@@ -15,12 +16,33 @@ def check_placement(deployment: Deployment) -> Finding:
     except Problem as problem:
         details = f" ({problem.internal})" if problem.internal else ""
         return Finding(Result.FAILURE, f"{problem}{details}")
-    if (major, minor) < tuple(int(number) for number in MICROVERSION.split(".")):
+    if (major, minor) < _numbers(MICROVERSION):
         return Finding(
             Result.FAILURE,
             f"Placement API version {MICROVERSION} needed, you have {major}.{minor}: upgrade Placement first.",
         )
     return Finding(Result.SUCCESS)
+
+
+def check_cinder(deployment: Deployment) -> Finding:
+    """Cinder must answer, where there is one, and be of the microversion at which volumes are attached safely."""
+    if not cinder.is_configured(deployment.conf):
+        return Finding(Result.SUCCESS)
+    try:
+        major, minor = cinder.load_cinder(deployment.conf).newest_version()
+    except Problem as problem:
+        details = f" ({problem.internal})" if problem.internal else ""
+        return Finding(Result.FAILURE, f"{problem}{details}")
+    if (major, minor) < _numbers(cinder.MICROVERSION):
+        return Finding(
+            Result.FAILURE,
+            f"Cinder API version {cinder.MICROVERSION} needed, you have {major}.{minor}: upgrade Cinder first.",
+        )
+    return Finding(Result.SUCCESS)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
 
 
 def check_service_user(*, sends_token: bool, auth_type: str | None) -> Finding:

@@ -14,7 +14,7 @@ from groundwork import upgrade_checks
 from groundwork.upgrade_checks import Finding
 from nova.cmd.manage.deployment import Deployment, read_options
 from nova.cmd.manage.schemas import one_line
-from nova.cmd.status import cells, neighbours
+from nova.cmd.status import cells, guests, neighbours
 
 PROGRAM = "nova-status"
 # What no check foresaw, as documented.
@@ -50,8 +50,10 @@ def _checks(conf: cfg.ConfigOpts, deployment: Deployment) -> Mapping[str, Callab
     return {
         "Cells v2": partial(cells.check_cells, deployment),
         "Placement API": partial(neighbours.check_placement, deployment),
+        "Cinder API": partial(neighbours.check_cinder, deployment),
         "Policy File JSON to YAML Migration": partial(upgrade_checks.check_policy_file, conf),
         "Older than N-1 computes": partial(cells.check_computes, deployment),
+        "hw_machine_type unset": partial(guests.check_machine_types, deployment),
         "Service User Token Configuration": partial(
             neighbours.check_service_user,
             sends_token=conf.service_user.send_service_user_token,

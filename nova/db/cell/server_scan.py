@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
-from nova.db.cell.models import instances
+from nova.db.cell.models import compute_nodes, instances
 from nova.db.cell.servers import COLUMNS, to_server
 from nova.domain.server import Server
 
@@ -33,3 +33,21 @@ def living_after(tx: Transaction, number: int, *, at_most: int) -> Sequence[Serv
         sa.select(*COLUMNS).where(own.id > number, own.deleted == 0).order_by(own.id).limit(at_most)
     )
     return [to_server(row) for row in rows]
+
+
+def without_image_property(tx: Transaction, name: str, *, hypervisor_type: str) -> Sequence[str]:
+    """The uuids of living servers, on nodes of this type, whose image has no property of that name."""
+    own = instances.c
+    rows = tx.execute(
+        sa.select(own.uuid, own.image_properties)
+        .join_from(
+            instances,
+            compute_nodes,
+            sa.and_(
+                compute_nodes.c.host == own.host, compute_nodes.c.hypervisor_hostname == own.node
+            ),
+        )
+        .where(own.deleted == 0, compute_nodes.c.hypervisor_type == hypervisor_type)
+        .order_by(own.id)
+    )
+    return [row.uuid for row in rows if name not in (row.image_properties or {})]

@@ -19,8 +19,10 @@ PROGRAM = [sys.executable, "-c", "from nova.cmd.status import main; main()"]
 CHECKS = [
     "Cells v2",
     "Placement API",
+    "Cinder API",
     "Policy File JSON to YAML Migration",
     "Older than N-1 computes",
+    "hw_machine_type unset",
     "Service User Token Configuration",
 ]
 SUCCESS, WARNING, FAILURE = 0, 1, 2
@@ -76,7 +78,9 @@ def test_json_has_the_same_as_numbers(healthy: Any) -> None:
     }
     healthy.execute("cell1", "UPDATE services SET version = 0")
     ran = healthy.upgrade_check("--json")
-    assert [check["result"] for check in json.loads(ran.line)["checks"]] == [0, 0, 0, 2, 0]
+    assert [check["result"] for check in json.loads(ran.line)["checks"]] == [
+        FAILURE if name == "Older than N-1 computes" else SUCCESS for name in CHECKS
+    ]
     assert ran.status == FAILURE
 
 
@@ -127,6 +131,24 @@ def age_computes(manage: Any) -> None:
     manage.execute("cell1", "UPDATE services SET version = 0")
 
 
+def use_cinder(manage: Any, port: int) -> None:
+    url = f"http://127.0.0.1:{port}/v3/0a1b2c"
+    append(manage, f"[cinder]\nauth_type = admin_token\ntoken = t\nendpoint = {url}\n")
+
+
+def lose_cinder(manage: Any) -> None:
+    use_cinder(manage, 1)
+
+
+def configure_half_of_cinder(manage: Any) -> None:
+    append(manage, "[cinder]\nauth_type = lost\n")
+
+
+def run_without_machine_type(manage: Any) -> None:
+    manage.add_server("cell1", "s1", host="h1")
+    manage.execute("cell1", "UPDATE compute_nodes SET hypervisor_type = 'QEMU'")
+
+
 def send_no_token(manage: Any) -> None:
     append(manage, "[service_user]\nsend_service_user_token = false\n")
 
@@ -139,8 +161,11 @@ BREAKAGES: list[tuple[Callable[[Any], None], str, int, str]] = [
     (lose_tables, "Cells v2", FAILURE, "has 'nova-manage api_db sync' been run?"),
     (stop_placement, "Placement API", FAILURE, "Placement cannot be reached"),
     (lose_credentials, "Placement API", FAILURE, "gives no credentials"),
+    (lose_cinder, "Cinder API", FAILURE, "Cinder cannot be reached"),
+    (configure_half_of_cinder, "Cinder API", FAILURE, "Group [cinder] gives no usable credentials"),
     (write_json_policy, "Policy File JSON to YAML Migration", FAILURE, "is JSON"),
     (age_computes, "Older than N-1 computes", FAILURE, "h1 (version 0)"),
+    (run_without_machine_type, "hw_machine_type unset", WARNING, "no hw_machine_type: s1."),
     (send_no_token, "Service User Token Configuration", FAILURE, "[service_user]"),
 ]
 
@@ -174,7 +199,7 @@ def test_a_cell_that_does_not_answer_is_told(healthy: Any) -> None:
     found = results(ran)
     assert found["Cells v2"][0] == "Failure"
     assert "The database of cell cell1" in found["Cells v2"][1]
-    assert found["Older than N-1 computes"][0] == "Warning"
+    assert found["Older than N-1 computes"][0] == found["hw_machine_type unset"][0] == "Warning"
     assert ran.status == FAILURE
 
 
@@ -202,6 +227,26 @@ def test_an_old_placement_is_told_with_both_versions(healthy: Any) -> None:
         server.stop()
     assert ran.status == FAILURE
     assert "Placement API version 1.39 needed, you have 1.9" in results(ran)["Placement API"][1]
+
+
+def test_an_old_cinder_is_told_with_both_versions(healthy: Any) -> None:
+    told = {"id": "v3.0", "status": "CURRENT", "version": "3.43"}
+
+    def old_cinder(environ: Any, start_response: Any) -> list[bytes]:
+        links = [{"rel": "self", "href": f"http://{environ['HTTP_HOST']}/v3/"}]
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"versions": [{**told, "links": links}]}).encode()]
+
+    server = serve(old_cinder)
+    try:
+        use_cinder(healthy, server.port)
+        ran = healthy.upgrade_check()
+        told["version"] = "3.44"
+        assert healthy.upgrade_check().status == SUCCESS
+    finally:
+        server.stop()
+    assert ran.status == FAILURE
+    assert "Cinder API version 3.44 needed, you have 3.43" in results(ran)["Cinder API"][1]
 
 
 def test_the_console_script_exits_255_when_something_is_unexpected(healthy: Any) -> None:
