@@ -15,6 +15,7 @@ from groundwork.context import RequestContext
 from groundwork.database import Database
 from groundwork.errors import Invalid, OverQuota
 from nova.db.api import instance_mappings
+from nova.db.api import models as api_models
 from nova.db.api.models import (
     build_requests,
     quota_classes,
@@ -23,6 +24,7 @@ from nova.db.api.models import (
     request_specs,
 )
 from nova.db.api.models import instance_mappings as mappings
+from nova.db.cell import models as cell_models
 from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
@@ -222,10 +224,18 @@ def test_server_on_its_way_out_makes_room(desk: Callable[..., Desk]) -> None:
 
 
 def test_refused_request_leaves_only_the_lock_row(desk: Callable[..., Desk]) -> None:
-    """Check is by counting instances, cores and ram over cells (or placement), not by reserve and commit"""
+    """Check is by counting instances, cores and ram over cells (or placement), not by reserve and commit
+
+    No reservations table; create at limit gives 403 (which is what OverQuota becomes) with the same message as Nova.
+    """
     found = desk(instances=0)
-    with pytest.raises(OverQuota):
+    with pytest.raises(OverQuota) as refusal:
         found.accept()
+    assert refusal.value.text == (
+        "Quota exceeded for instances: Requested 1, but already used 0 of 0 instances"
+    )
+    for metadata in (api_models.METADATA, cell_models.METADATA):
+        assert [name for name in metadata.tables if "reserv" in name or "quota_usage" in name] == []
     assert [found.rows(table) for table in ALL] == [[], [], []]
     with found.database.read() as tx:
         assert tx.execute(sa.select(quota_locks.c.holder)).scalars().all() == ["p"]
