@@ -37,6 +37,7 @@ def zones(cloud: Deployment, path: str = "", **more: Any) -> dict[str, Any]:
 
 
 def test_zones_of_all_cells_are_listed_without_the_internal_one(cloud: Deployment) -> None:
+    """Aggregates may hold hosts of any cell; availability zones and server group members are resolved over all cells"""
     cloud.add_service("cell0", "ctl", "nova-scheduler")
     cloud.add_service("cell1", "a")
     cloud.add_service("cell2", "b")
