@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from groundwork.context import RequestContext
-from groundwork.database import Database
+from groundwork.database import Database, Transaction
 from nova.clients.placement import Placement
 from nova.conductor.liveness import ReportedLiveness
 from nova.conductor.messages import (
@@ -67,9 +67,15 @@ class CellEndpoint:
         return self._journal.failed(message.order, message.failure, message.claimant)
 
     def register_compute(self, context: RequestContext, message: RegisterCompute) -> Standing:
-        """Let a compute service take over its row."""
-        row = self._database.run(
-            lambda tx: services.register(
+        """Let a compute service take over its row.
+
+        Builds that failed under its predecessor are forgotten: restarting it is how operators say that they have
+        repaired the host, which otherwise would be chosen again only when nothing else is left.
+        """
+
+        def work(tx: Transaction) -> services.ServiceRow:
+            compute_nodes.forget_failed_builds(tx, message.host)
+            return services.register(
                 tx,
                 message.host,
                 services.COMPUTE,
@@ -78,7 +84,8 @@ class CellEndpoint:
                 topic=COMPUTE_TOPIC,
                 enabled=message.is_enabled_when_new,
             )
-        )
+
+        row = self._database.run(work)
         return Standing(is_current=True, is_disabled=row.disabled)
 
     def report_alive(self, context: RequestContext, message: ReportAlive) -> Standing:

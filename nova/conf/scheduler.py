@@ -158,6 +158,12 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         "those that do not matter to 0.",
     ),
     _multiplier(
+        "build_failure",
+        1_000_000.0,
+        "Preference for hosts on which no build has failed since the last that succeeded there. Set it to 0 where "
+        "builds fail for reasons that say nothing of the host.",
+    ),
+    _multiplier(
         "cross_cell_move",
         1_000_000.0,
         "Preference for the cell in which a moved server is; negative, for other cells.",

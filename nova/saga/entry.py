@@ -91,6 +91,20 @@ class Entry:
         if payload is not None:
             self.payload = self._typed({"values": msgspec.to_builtins(payload)})
 
+    def host_succeeded(self) -> None:
+        """Let the present step speak for its host."""
+        if self.step.judges_host and self.server is not None:
+            self._book.store.host_succeeded(self._tx, self.server)
+
+    def host_failed(self) -> None:
+        """Let the present step, which is given up, speak against its host.
+
+        Not when somebody asked the operation to stop: the host may have failed for that very reason. A host that is
+        down is not judged here either: it is not chosen while it is down, and says nothing of how it builds.
+        """
+        if self.step.judges_host and self.server is not None and not self.row.cancel_requested:
+            self._book.store.host_failed(self._tx, self.server)
+
     def begin_event(self, step: Step, values: Mapping[str, Any]) -> None:
         """Record that a step begins (or that it was left out)."""
         rows.begin_event(

@@ -163,6 +163,8 @@ class Journal:
         entry = self._owned(tx, order)
         entry.end_event(order.claim, "Success", {"details": outcome.details})
         entry.save(outcome.server, outcome.payload)
+        if not order.undoing:
+            entry.host_succeeded()
         return self._advance(entry, claimant, forward=outcome.forward)
 
     def _advance(self, entry: Entry, claimant: Claimant | None, *, forward: bool) -> Order | None:
@@ -209,6 +211,7 @@ class Journal:
         if stubborn:
             entry.end(State.FAILED, failure)
             return None
+        entry.host_failed()
         return self._go_back(entry, failure, claimant)
 
     def _go_back(self, entry: Entry, failure: Failure, claimant: Claimant | None) -> Order | None:

@@ -124,6 +124,9 @@ class Step:
     no_return: bool = False
     #: Tries while failures are transient.
     tries: int = 3
+    #: Whether the outcome tells how well the host works: the node's failures in a row are counted, and the scheduler
+    #: avoids it meanwhile.
+    judges_host: bool = False
 
     def __post_init__(self) -> None:
         if self.undo is None and not self.no_undo_because:

@@ -13,7 +13,7 @@ from groundwork.database import Transaction
 from groundwork.typed import convert
 from nova.db import journal
 from nova.db.api.models import build_requests
-from nova.db.cell import faults, servers
+from nova.db.cell import compute_nodes, faults, servers
 from nova.domain.server import Server
 from nova.saga.operation import Failure
 
@@ -31,6 +31,12 @@ class Store(Protocol):
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
         """Tell the user why the operation failed."""
+
+    def host_failed(self, tx: Transaction, server: Server) -> None:
+        """Count against the server's host that it gave up on a step that judges hosts."""
+
+    def host_succeeded(self, tx: Transaction, server: Server) -> None:
+        """Hold no earlier failure against the server's host any more."""
 
 
 class CellStore:
@@ -61,6 +67,14 @@ class CellStore:
             ),
         )
 
+    def host_failed(self, tx: Transaction, server: Server) -> None:
+        if server.host is not None:
+            compute_nodes.count_failed_build(tx, server.host, server.node or server.host)
+
+    def host_succeeded(self, tx: Transaction, server: Server) -> None:
+        if server.host is not None:
+            compute_nodes.forget_failed_builds(tx, server.host, server.node or server.host)
+
 
 class BuildStore:
     """Servers that have no cell yet: the JSON picture in their build request."""
@@ -83,3 +97,9 @@ class BuildStore:
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
         """Nothing: a build that fails here is buried in cell0, and the fault is written there."""
+
+    def host_failed(self, tx: Transaction, server: Server) -> None:
+        """Nothing: no step above the cells runs at a host."""
+
+    def host_succeeded(self, tx: Transaction, server: Server) -> None:
+        """Nothing: no step above the cells runs at a host."""

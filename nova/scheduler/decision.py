@@ -169,7 +169,7 @@ class Standings:
 
     def _multipliers_of(self, weigher: Weigher) -> Sequence[float]:
         if not self._in_aggregates:
-            return [weigher.multiplier] * len(self.candidates)
+            return [weigher.sense * weigher.multiplier] * len(self.candidates)
         return [weigher.multiplier_of(candidate) for candidate in self.candidates]
 
     def _table(self, row: Callable[[Weigher], Sequence[float]]) -> npt.NDArray[np.float64]:

@@ -60,6 +60,7 @@ class NodeFacts(NamedTuple):
     vcpus: int
     memory_mb: int
     local_gb: int
+    failed_builds: int | None = None
 
 
 class Counts(NamedTuple):
@@ -88,7 +89,7 @@ def read_services(tx: Transaction) -> dict[str, ServiceFacts]:
 
 
 def read_nodes(tx: Transaction, since: datetime | None) -> list[NodeFacts]:
-    """The nodes of a cell that are new or have reported since then; all of them after None."""
+    """The nodes of a cell that are new, have reported or failed a build since then; all of them after None."""
     query = sa.select(*(compute_nodes.c[name] for name in NodeFacts._fields))
     if since is not None:
         query = query.where(compute_nodes.c.updated_at >= since - _CLOCK_SKEW)

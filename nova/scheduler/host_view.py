@@ -50,6 +50,8 @@ class HostView:
     vcpus: int = 0
     memory_mb: int = 0
     local_gb: int = 0
+    #: Builds that failed here in a row since the last that succeeded.
+    failed_builds: int = 0
     aggregates: tuple[AggregateView, ...] = ()
     #: Living servers, and those of them that are being built or moved; 0 when no filter or weigher wants to know.
     num_instances: int = 0

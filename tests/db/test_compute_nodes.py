@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from groundwork.database import Database, Transaction
 from nova.db.cell import compute_nodes, server_scan, servers, services
 from nova.db.cell.compute_nodes import NodeUsage
+from nova.db.cell.models import compute_nodes as compute_node_table
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 from nova.virt.driver import NodeFacts
 
+models = compute_node_table.c
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -72,6 +76,43 @@ def test_reports_keep_the_uuid_and_renew_the_facts(cell_database: Database) -> N
     )
     assert second.mapped
     assert other.uuid != first.uuid, "the same name on another host is another node"
+
+
+def failed_builds(tx: Transaction) -> dict[str, int | None]:
+    found = tx.execute(sa.select(models.hypervisor_hostname, models.failed_builds))
+    return {row.hypervisor_hostname: row.failed_builds for row in found}
+
+
+def test_failed_builds_are_counted_by_node_until_one_succeeds(cell_database: Database) -> None:
+    later = NOW + timedelta(minutes=1)
+    with cell_database.write() as tx:
+        for node in ("a", "b"):
+            compute_nodes.report(tx, "host1", facts(node), now=NOW)
+        compute_nodes.report(tx, "host2", facts("c"), now=NOW)
+        for _ in range(3):
+            compute_nodes.count_failed_build(tx, "host1", "a", now=later)
+        compute_nodes.count_failed_build(tx, "host1", "b", now=later)
+        compute_nodes.count_failed_build(tx, "host2", "c", now=NOW)
+        compute_nodes.count_failed_build(tx, "host2", "a", now=NOW)
+        assert failed_builds(tx) == {"a": 3, "b": 1, "c": 1}
+        [a, b] = compute_nodes.list_on_host(tx, "host1")
+        assert a.updated_at == b.updated_at == later, "or the scheduler would not read them"
+    with cell_database.write() as tx:
+        compute_nodes.report(tx, "host1", facts("a"), now=later)
+        assert failed_builds(tx)["a"] == 3, "a report is no success"
+        compute_nodes.forget_failed_builds(tx, "host1", "a")
+        assert failed_builds(tx) == {"a": 0, "b": 1, "c": 1}
+        compute_nodes.count_failed_build(tx, "host1", "a")
+        compute_nodes.forget_failed_builds(tx, "host1")
+        assert failed_builds(tx) == {"a": 0, "b": 0, "c": 1}
+
+
+def test_a_node_without_failures_is_not_written_after_each_build(cell_database: Database) -> None:
+    with cell_database.write() as tx:
+        compute_nodes.report(tx, "host1", facts("a"), now=NOW)
+        compute_nodes.forget_failed_builds(tx, "host1", "a")
+        [node] = compute_nodes.list_on_host(tx, "host1")
+    assert node.updated_at == NOW
 
 
 def test_node_with_an_identity_moves_between_hosts(cell_database: Database) -> None:

@@ -158,6 +158,37 @@ def _values(host: str, facts: Facts) -> dict[str, Any]:
     }
 
 
+def count_failed_build(
+    tx: Transaction, host: str, node: str, *, now: datetime | None = None
+) -> None:
+    """Count a build that the node gave up on; the scheduler sees it like a report of the node."""
+    failed = sa.func.coalesce(compute_nodes.c.failed_builds, 0) + 1
+    tx.execute(
+        sa.update(compute_nodes)
+        .where(*_is(host, node))
+        .values(failed_builds=failed, updated_at=now or columns.now())
+    )
+
+
+def forget_failed_builds(
+    tx: Transaction, host: str, node: str | None = None, *, now: datetime | None = None
+) -> None:
+    """Count from 0 again, on all nodes of the host when none is named.
+
+    The usual case, in which none has failed, changes nothing.
+    """
+    which = [compute_nodes.c.host == host] if node is None else _is(host, node)
+    tx.execute(
+        sa.update(compute_nodes)
+        .where(*which, compute_nodes.c.failed_builds > 0)
+        .values(failed_builds=0, updated_at=now or columns.now())
+    )
+
+
+def _is(host: str, node: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (compute_nodes.c.host == host, compute_nodes.c.hypervisor_hostname == node)
+
+
 def list_on_host(tx: Transaction, host: str) -> tuple[ComputeNodeRow, ...]:
     """The nodes that this host drives, by number."""
     return _rows(tx, compute_nodes.c.host == host)

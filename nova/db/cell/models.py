@@ -60,6 +60,8 @@ compute_nodes = _table(
     sa.Column("uptime", sa.Text),
     # False until discover_hosts has mapped the host; new rows are looked for here, not in the whole table.
     sa.Column("mapped", sa.Boolean, nullable=False, default=False),
+    # Builds that failed here one after the other, since the last that succeeded; NULL is none.
+    sa.Column("failed_builds", sa.Integer),
     sa.UniqueConstraint(
         "host", "hypervisor_hostname", name="uniq_compute_nodes0host0hypervisor_hostname"
     ),

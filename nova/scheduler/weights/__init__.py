@@ -15,6 +15,7 @@ from nova.scheduler.weights.server_group_weighers import (
     ServerGroupSoftAntiAffinityWeigher,
 )
 from nova.scheduler.weights.standard_weighers import (
+    BuildFailureWeigher,
     CPUWeigher,
     DiskWeigher,
     HypervisorVersionWeigher,
@@ -39,6 +40,7 @@ def all_weighers() -> tuple[type[Weigher], ...]:
         ServerGroupSoftAffinityWeigher,
         ServerGroupSoftAntiAffinityWeigher,
         ImagePropertiesWeigher,
+        BuildFailureWeigher,
         CrossCellWeigher,
     )
 

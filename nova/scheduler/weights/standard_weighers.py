@@ -66,6 +66,20 @@ class NumInstancesWeigher(Weigher):
         return candidate.host.num_instances
 
 
+class BuildFailureWeigher(Weigher):
+    """Avoid hosts that have failed builds since their last success, those with most failures first.
+
+    Its multiplier is so large that a broken host, on which much is free just because nothing can be built there, is
+    the last choice. A build that succeeds there makes it like any other again.
+    """
+
+    name = "build_failure"
+    sense: ClassVar[int] = -1
+
+    def weigh(self, candidate: Candidate, ask: Ask) -> float:
+        return candidate.host.failed_builds
+
+
 class HypervisorVersionWeigher(Weigher):
     """Prefer newer hypervisors, so that servers can move on to anywhere later."""
 

@@ -28,6 +28,9 @@ class Weigher:
 
     #: Begins the name of the option: ``ram`` for ``ram_weight_multiplier``.
     name: ClassVar[str]
+    #: -1 when more is worse. Numbers turned round instead would make a host whose aggregate has the multiplier 0 as bad
+    #: as the worst, and not as good as the best.
+    sense: ClassVar[int] = 1
     #: Whether the weigher reads ``num_instances`` or ``num_io_ops``, which cost a query of each cell.
     needs_counts: ClassVar[bool] = False
     #: Whether the weigher reads ``images`` of the host, which cost another one.
@@ -47,7 +50,7 @@ class Weigher:
         return f"{self.name}_weight_multiplier"
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
-        """More is better; any scale."""
+        """More is better, or worse as ``sense`` says; any scale."""
         raise NotImplementedError
 
     def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
@@ -55,15 +58,15 @@ class Weigher:
         return [self.weigh(candidate, ask) for candidate in candidates]
 
     def multiplier_of(self, candidate: Candidate) -> float:
-        """The multiplier that counts for this host."""
+        """The multiplier that counts for this host, turned round where more is worse."""
         if not candidate.host.aggregates:
-            return self.multiplier
+            return self.sense * self.multiplier
         said = [
             number
             for text in candidate.host.aggregate_values(self.multiplier_key)
             if (number := _number(text)) is not None
         ]
-        return min(said, default=self.multiplier)
+        return self.sense * min(said, default=self.multiplier)
 
 
 def _number(text: str) -> float | None:

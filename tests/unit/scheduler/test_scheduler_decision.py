@@ -11,6 +11,7 @@ from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.filters import NumInstancesFilter
 from nova.scheduler.host_view import AggregateView, Ask, ImageOnHost
 from nova.scheduler.weights import (
+    BuildFailureWeigher,
     CPUWeigher,
     DiskWeigher,
     HypervisorVersionWeigher,
@@ -85,6 +86,31 @@ def test_counts_and_versions():
     assert ranking(hosts, FREE, [IoOpsWeigher(multiplier=-1.0)]) == list("cba")
     assert ranking(hosts, FREE, [NumInstancesWeigher()]) == list("cba")
     assert ranking(hosts, FREE, [HypervisorVersionWeigher()]) == list("bca")
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "order"), [(1e6, "cba"), (1.5, "bca"), (0.0, "abc"), (-1e6, "abc")]
+)
+def test_failed_builds_count_against_a_host(multiplier, order):
+    """Those with most failures come last, however much is free there; unless the multiplier says otherwise."""
+    hosts = [
+        make_host("a", failed_builds=4),
+        make_host("b", failed_builds=1),
+        make_host("c"),
+    ]
+    free = {"a": (30, 30), "b": (30, 20), "c": (30, 10)}
+    weighers = [RAMWeigher(), BuildFailureWeigher(multiplier=multiplier)]
+    assert ranking(hosts, free, weighers) == list(order)
+
+
+def test_an_aggregate_may_overlook_failed_builds():
+    patient = (AggregateView("1", "1", {"build_failure_weight_multiplier": "0"}),)
+    hosts = [make_host("a", failed_builds=4, aggregates=patient), make_host("b", failed_builds=1)]
+    free = {"a": (30, 30), "b": (30, 20)}
+    weighers = [RAMWeigher(), BuildFailureWeigher(multiplier=1e6)]
+    assert ranking(hosts, free, weighers) == ["a", "b"]
+    hosts[0] = make_host("a", failed_builds=4)
+    assert ranking(hosts, free, weighers) == ["b", "a"]
 
 
 def images(**by_distro: int) -> dict[str, tuple[ImageOnHost, ...]]:
@@ -215,11 +241,15 @@ def test_weighers_are_loaded_with_their_multipliers():
         "soft_affinity": 1.0,
         "soft_anti_affinity": 1.0,
         "image_props": 1.0,
+        "build_failure": 1.0,
         "cross_cell_move": 1.0,
     }
     known = ["nova.scheduler.weights.ram.RAMWeigher", "nova.scheduler.weights.cpu.CPUWeigher"]
     found = load_weighers(classes=known, multipliers={"ram": 0.5})
     assert [(type(w), w.multiplier) for w in found] == [(RAMWeigher, 0.5), (CPUWeigher, 1.0)]
+    known = ["nova.scheduler.weights.compute.BuildFailureWeigher"]
+    [found] = load_weighers(classes=known, multipliers={"build_failure": 1e6})
+    assert (type(found), found.multiplier) == (BuildFailureWeigher, 1e6)
     with pytest.raises(Invalid):
         load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})
 

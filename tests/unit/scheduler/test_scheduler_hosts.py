@@ -15,6 +15,7 @@ from nova.cells.target import Targets
 from nova.db.api import models as api
 from nova.db.cell import compute_nodes, services
 from nova.db.cell import models as cell
+from nova.scheduler.host_rows import read_nodes
 from nova.scheduler.host_view import ImageOnHost
 from nova.scheduler.hosts import (
     DISABLED_CELL,
@@ -232,6 +233,26 @@ def test_a_node_that_reports_something_new_is_seen(world):
     world.elapsed_s = 3
     world.report("cell1", "a", "a", version=2)
     assert world.find("a").hosts[uuid_of("a")].hypervisor_version == 2
+
+
+def test_a_failed_build_is_seen_without_reading_all(world):
+    """The nodes that have changed are read, and only they are made anew."""
+    world.start_compute("cell1", "quiet")
+    first = world.find("a", "quiet").hosts
+    assert first[uuid_of("a")].failed_builds == 0
+    world.elapsed_s = 8
+    with world.cells["cell1"].write() as tx:
+        compute_nodes.count_failed_build(tx, "a", "a", now=world.now())
+        compute_nodes.count_failed_build(tx, "a", "a", now=world.now())
+        assert [n.host for n in read_nodes(tx, world.now())] == ["a"]
+    found = world.find("a", "quiet").hosts
+    assert found[uuid_of("a")].failed_builds == 2
+    assert found[uuid_of("quiet")] is first[uuid_of("quiet")]
+    world.elapsed_s = 16
+    with world.cells["cell1"].write() as tx:
+        compute_nodes.forget_failed_builds(tx, "a", "a", now=world.now())
+        assert [n.host for n in read_nodes(tx, world.now())] == ["a"]
+    assert world.find("a").hosts[uuid_of("a")].failed_builds == 0
 
 
 def test_a_new_host_is_seen_at_once_when_a_request_would_fail(world):
