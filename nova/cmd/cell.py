@@ -15,6 +15,7 @@ from nova.compute.conductor_door import ConductorDoor
 from nova.compute.external_events import ExternalEvents
 from nova.compute.guest_spec import GuestDescriber
 from nova.compute.inventory import InventoryReporter, policies_from_conf
+from nova.compute.monitors import load_monitors
 from nova.conductor.cell import CellConductor
 from nova.lifecycle.tools import HostTools
 from nova.rpc.bus import Bus
@@ -41,7 +42,11 @@ def conductor(
 
 
 def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) -> ComputeAgent:
-    """The compute service of a host. :raises BadOption: no driver is configured."""
+    """The compute service of a host.
+
+    :raises BadOption: no driver is configured.
+    :raises Invalid: an option makes no sense to the driver, or names no monitor.
+    """
     if not conf.compute_driver:
         raise BadOption("option compute_driver in group [DEFAULT] is not set")
     driver = load_driver(conf.compute_driver, conf, host=host)
@@ -55,6 +60,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
         inventory=InventoryReporter(
             driver=driver, placement=placement, policies=policies_from_conf(conf)
         ),
+        monitors=load_monitors(conf.compute_monitors, driver),
         tools=HostTools(
             driver=driver,
             describe_guest=describer.describe,

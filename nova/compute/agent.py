@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 from groundwork.context import RequestContext
 from groundwork.errors import Problem, Unavailable
 from nova.compute.conductor_door import ConductorDoor
 from nova.compute.external_events import ExternalEvents
 from nova.compute.inventory import InventoryReporter
+from nova.compute.monitors import Monitors
 from nova.lifecycle.host_messages import CacheImages, TakeExternalEvents
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
@@ -67,6 +69,7 @@ class ComputeAgent:
         bus: Bus,
         door: ConductorDoor,
         inventory: InventoryReporter,
+        monitors: Monitors,
         tools: HostTools,
         external_events: ExternalEvents,
         threads: int,
@@ -78,6 +81,7 @@ class ComputeAgent:
         self._driver = driver
         self._door = door
         self._inventory = inventory
+        self._monitors = monitors
         self._enable_new = enable_new_services
         self._is_disabled = False
         self._reported = threading.Event()
@@ -150,7 +154,10 @@ class ComputeAgent:
 
     def _report(self) -> None:
         """Tell the cell and Placement what the host has, and remove guests that belong elsewhere."""
-        facts = [self._driver.node_facts(node) for node in self._driver.nodes()]
+        facts = [
+            replace(self._driver.node_facts(node), metrics=self._monitors.measure(node))
+            for node in self._driver.nodes()
+        ]
         for node in self._door.report_nodes(self._identity.host, facts):
             self._inventory.report(node.uuid, node.name, disabled=self._is_disabled)
         self._reported.set()

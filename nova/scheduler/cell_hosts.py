@@ -119,6 +119,7 @@ class CellHosts:
             vcpus=node.vcpus,
             memory_mb=node.memory_mb,
             local_gb=node.local_gb,
+            metrics=node.metrics or {},
             failed_builds=node.failed_builds or 0,
             aggregates=aggregates,
             num_instances=counts.servers,

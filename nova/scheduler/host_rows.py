@@ -60,7 +60,8 @@ class NodeFacts(NamedTuple):
     vcpus: int
     memory_mb: int
     local_gb: int
-    failed_builds: int | None = None
+    metrics: Mapping[str, float] | None
+    failed_builds: int | None
 
 
 class Counts(NamedTuple):

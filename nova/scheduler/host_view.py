@@ -50,6 +50,8 @@ class HostView:
     vcpus: int = 0
     memory_mb: int = 0
     local_gb: int = 0
+    #: What its monitors measured last, by metric: ``cpu.percent`` and the like.
+    metrics: Mapping[str, float] = field(default_factory=dict)
     #: Builds that failed here in a row since the last that succeeded.
     failed_builds: int = 0
     aggregates: tuple[AggregateView, ...] = ()

@@ -16,11 +16,12 @@ _SUFFIX = "_weight_multiplier"
 
 
 def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
-    """How ``[filter_scheduler]`` and ``[scheduler]`` say that hosts are chosen.
+    """How ``[filter_scheduler]``, ``[metrics]`` and ``[scheduler]`` say that hosts are chosen.
 
     :raises Invalid: it names a class that is not there, or a weight that is no number; one line for the operator.
     """
     group = conf.filter_scheduler
+    metrics = _weights(conf.metrics.weight_setting, option="[metrics] weight_setting", of="METRIC")
     options = FilterOptions(
         service_down_time_s=conf.service_down_time,
         max_io_ops_per_host=group.max_io_ops_per_host,
@@ -31,10 +32,12 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
         restrict_isolated_hosts_to_isolated_images=group.restrict_isolated_hosts_to_isolated_images,
         aggregate_image_properties_isolation_namespace=group.aggregate_image_properties_isolation_namespace,
         aggregate_image_properties_isolation_separator=group.aggregate_image_properties_isolation_separator,
+        weighed_metrics=tuple(metrics),
     )
     multipliers = {
         name.removesuffix(_SUFFIX): group[name] for name in group if name.endswith(_SUFFIX)
     }
+    multipliers["metrics"] = conf.metrics.weight_multiplier
     return Rules(
         filters=load_filters(
             available=group.available_filters, enabled=group.enabled_filters, options=options
@@ -42,7 +45,16 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
         weighers=load_weighers(
             classes=group.weight_classes,
             multipliers=multipliers,
-            options=WeigherOptions(image_props_weights=_weights(group.image_props_weight_setting)),
+            options=WeigherOptions(
+                image_props_weights=_weights(
+                    group.image_props_weight_setting,
+                    option="[filter_scheduler] image_props_weight_setting",
+                    of="PROPERTY",
+                ),
+                metrics_weights=metrics,
+                metrics_required=conf.metrics.required,
+                metrics_weight_of_unavailable=conf.metrics.weight_of_unavailable,
+            ),
         ),
         host_subset_size=group.host_subset_size,
         shuffle_equal=group.shuffle_best_same_weighed_hosts,
@@ -62,7 +74,7 @@ def _prefilter_options(conf: cfg.ConfigOpts) -> PrefilterOptions:
     )
 
 
-def _weights(settings: Iterable[str]) -> dict[str, float]:
+def _weights(settings: Iterable[str], *, option: str, of: str) -> dict[str, float]:
     """``os_distro=2`` and so on."""
     weights = {}
     for setting in settings:
@@ -70,7 +82,5 @@ def _weights(settings: Iterable[str]) -> dict[str, float]:
         try:
             weights[name.strip()] = float(number)
         except ValueError:
-            raise Invalid(
-                f"[filter_scheduler] image_props_weight_setting: {setting!r} is not PROPERTY=NUMBER."
-            ) from None
+            raise Invalid(f"{option}: {setting!r} is not {of}=NUMBER.") from None
     return weights

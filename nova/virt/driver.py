@@ -16,7 +16,7 @@ Rules of the house for drivers:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from nova.virt.guest import GuestSpec, GuestState
@@ -28,7 +28,8 @@ class NodeFacts:
     """What the API shows about a node: as in ``GET /os-hypervisors/{id}``.
 
     ``hypervisor_version`` is a number that grows with the release (1002003 for 1.2.3). ``uptime``
-    is a line as ``uptime(1)`` prints it, None when the hypervisor cannot tell.
+    is a line as ``uptime(1)`` prints it, None when the hypervisor cannot tell. ``metrics`` is what
+    the host's monitors measured, by metric; a driver leaves it empty.
     """
 
     hypervisor_type: str
@@ -40,6 +41,22 @@ class NodeFacts:
     memory_mb: int
     local_gb: int
     uptime: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTimes:
+    """What the CPUs of a node have spent their time with, all of them added up, in nanoseconds.
+
+    Counters: they only grow, and begin anew when the machine does. ``frequency_mhz`` is the present
+    one, None when the hypervisor cannot tell.
+    """
+
+    user_ns: int
+    kernel_ns: int
+    iowait_ns: int
+    idle_ns: int
+    frequency_mhz: int | None = None
 
 
 class Driver(Protocol):
@@ -130,4 +147,16 @@ class VolumeExtension(Protocol):
         """Let the guest see the present size of an attached volume.
 
         :raises NotFound: no such guest.
+        """
+
+
+@runtime_checkable
+class CpuCounters(Protocol):
+    """A driver that can tell how busy the CPUs of its nodes are."""
+
+    def cpu_times(self, node: str) -> CpuTimes:
+        """The counters as they are now.
+
+        :raises NotFound: no such node (any more).
+        :raises Unavailable: the hypervisor does not answer.
         """

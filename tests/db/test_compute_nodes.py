@@ -78,6 +78,15 @@ def test_reports_keep_the_uuid_and_renew_the_facts(cell_database: Database) -> N
     assert other.uuid != first.uuid, "the same name on another host is another node"
 
 
+def test_metrics_of_the_last_report_are_kept(cell_database: Database) -> None:
+    with cell_database.write() as tx:
+        for metrics, kept in (({}, None), ({"cpu.percent": 12.5, "cpu.user.time": 1 << 60},) * 2):
+            compute_nodes.report(tx, "host1", facts(metrics=metrics))
+            assert tx.execute(sa.select(models.metrics)).scalar_one() == kept
+        compute_nodes.report(tx, "host1", facts())
+        assert tx.execute(sa.select(models.metrics)).scalar_one() is None
+
+
 def failed_builds(tx: Transaction) -> dict[str, int | None]:
     found = tx.execute(sa.select(models.hypervisor_hostname, models.failed_builds))
     return {row.hypervisor_hostname: row.failed_builds for row in found}

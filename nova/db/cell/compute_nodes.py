@@ -47,6 +47,9 @@ class Facts(Protocol):
     @property
     def uptime(self) -> str | None: ...
 
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ComputeNodeRow:
@@ -155,6 +158,7 @@ def _values(host: str, facts: Facts) -> dict[str, Any]:
         "memory_mb": facts.memory_mb,
         "local_gb": facts.local_gb,
         "uptime": facts.uptime,
+        "metrics": dict(facts.metrics) or None,
     }
 
 

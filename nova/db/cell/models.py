@@ -60,6 +60,8 @@ compute_nodes = _table(
     sa.Column("uptime", sa.Text),
     # False until discover_hosts has mapped the host; new rows are looked for here, not in the whole table.
     sa.Column("mapped", sa.Boolean, nullable=False, default=False),
+    # What the host's monitors measured at the last report, by metric; NULL when there are none.
+    sa.Column("metrics", Json),
     # Builds that failed here one after the other, since the last that succeeded; NULL is none.
     sa.Column("failed_builds", sa.Integer),
     sa.UniqueConstraint(

@@ -31,6 +31,7 @@ from nova.scheduler.filters.load_filters import (
     IoOpsFilter,
     NumInstancesFilter,
 )
+from nova.scheduler.filters.metrics_filter import MetricsFilter
 from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from nova.scheduler.filters.server_group_filters import (
     ServerGroupAffinityFilter,
@@ -59,6 +60,7 @@ def all_filters() -> tuple[type[Filter], ...]:
         IoOpsFilter,
         IsolatedHostsFilter,
         JsonFilter,
+        MetricsFilter,
         NumInstancesFilter,
         ServerGroupAffinityFilter,
         ServerGroupAntiAffinityFilter,

@@ -30,6 +30,8 @@ class FilterOptions:
     restrict_isolated_hosts_to_isolated_images: bool = True
     aggregate_image_properties_isolation_namespace: str | None = None
     aggregate_image_properties_isolation_separator: str = "."
+    #: Those of ``[metrics] weight_setting``.
+    weighed_metrics: tuple[str, ...] = ()
 
 
 class Filter:

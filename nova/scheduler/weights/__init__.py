@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from nova.scheduler.plugins import load_classes
 from nova.scheduler.weights.cross_cell import CrossCellWeigher
 from nova.scheduler.weights.image_props import ImagePropertiesWeigher
+from nova.scheduler.weights.metrics import MetricsWeigher
 from nova.scheduler.weights.server_group_weighers import (
     ServerGroupSoftAffinityWeigher,
     ServerGroupSoftAntiAffinityWeigher,
@@ -40,6 +41,7 @@ def all_weighers() -> tuple[type[Weigher], ...]:
         ServerGroupSoftAffinityWeigher,
         ServerGroupSoftAntiAffinityWeigher,
         ImagePropertiesWeigher,
+        MetricsWeigher,
         BuildFailureWeigher,
         CrossCellWeigher,
     )

@@ -16,6 +16,11 @@ class WeigherOptions:
 
     #: What a property counts; those not named count 1.
     image_props_weights: Mapping[str, float] = field(default_factory=dict)
+    #: What a unit of a metric counts; those not named do not.
+    metrics_weights: Mapping[str, float] = field(default_factory=dict)
+    #: Whether a host has to report these metrics, and what it comes to when it need not and does not.
+    metrics_required: bool = True
+    metrics_weight_of_unavailable: float = -10_000.0
 
 
 class Weigher:

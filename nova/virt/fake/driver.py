@@ -11,7 +11,8 @@ from oslo_config import cfg
 
 from groundwork.errors import Conflict, Invalid, NotFound
 from nova.conf import fake_driver as fake_driver_conf
-from nova.virt.driver import NodeFacts
+from nova.virt.driver import CpuTimes, NodeFacts
+from nova.virt.fake.cpu import CpuMeter
 from nova.virt.fake.faults import Fault, FaultPlan, parse_fault
 from nova.virt.fake.guest_files import GuestFiles, GuestRecord
 from nova.virt.guest import GuestSpec, GuestState, PowerState
@@ -92,6 +93,9 @@ class FakeDriver:
         self._sleep = sleep
         self._clock = clock
         self._started_at = clock()
+        self._cpus = {
+            node: CpuMeter(vcpus=options.vcpus, started_at=self._started_at) for node in self._nodes
+        }
 
     @classmethod
     def from_conf(cls, conf: cfg.ConfigOpts, *, host: str) -> FakeDriver:
@@ -130,6 +134,16 @@ class FakeDriver:
             local_gb=options.local_gb,
             uptime=_uptime_line(self._started_at, self._clock()),
         )
+
+    def cpu_times(self, node: str) -> CpuTimes:
+        """See ``CpuCounters``; what the guests that run now would have used since the last call."""
+        self._check_node(node)
+        running = (
+            record.vcpus
+            for record in self._files.read_all()
+            if record.node == node and record.power_state is PowerState.RUNNING
+        )
+        return self._cpus[node].read(running_vcpus=sum(running), now=self._clock())
 
     def update_provider_tree(self, tree: ProviderTree, node: str) -> None:
         """See ``Driver``."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from groundwork.errors import Unavailable
 from nova.db.cell import models as cell_models
+from nova.virt.driver import CpuTimes
 from tests.fakes.glance import TINY
 from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 
@@ -15,12 +19,10 @@ from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 FIRST = "cell1-host1"
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    """A plane whose first host fails its first build: a step is tried three times before it is given up."""
-    cloud = Cloud(
-        tmp_path, default={"report_interval": 1}, fake_driver={"fail_steps": f"spawn@{FIRST}:3"}
-    )
+@contextmanager
+def running(folder: Path, **overrides: Mapping[str, Any]) -> Iterator[Cloud]:
+    """A plane with these options, empty at the end."""
+    cloud = Cloud(folder, **overrides)
     try:
         cloud.make_flavor("tiny")
         yield cloud
@@ -30,11 +32,44 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         cloud.stop()
 
 
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A plane whose first host fails its first build: a step is tried three times before it is given up."""
+    with running(tmp_path, fake_driver={"fail_steps": f"spawn@{FIRST}:3"}) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Iterator[Cloud]:
+    """A plane that looks at nothing but the load of its hosts, and does so every second."""
+    weights = dict.fromkeys((f"{name}_weight_multiplier" for name in ("ram", "cpu", "disk")), 0.0)
+    with running(
+        tmp_path,
+        default={"compute_resources_interval": 1, "compute_monitors": "cpu.virt_driver"},
+        filter_scheduler={"enabled_filters": "ComputeFilter,MetricsFilter", **weights},
+        metrics={"weight_setting": "cpu.percent=-1.0"},
+    ) as cloud:
+        yield cloud
+
+
+def dry_run(cloud: Cloud) -> dict[str, Any]:
+    wanted = {"server": {"imageRef": TINY, "flavorRef": "tiny", "networks": "none"}}
+    answer = cloud.compute("POST", "/os-scheduler-dry-run", wanted, token=ADMIN, status=200)
+    return dict(answer.json())
+
+
 def best_host(cloud: Cloud) -> str:
     """Where the next server would go."""
-    wanted = {"server": {"imageRef": TINY, "flavorRef": "tiny", "networks": "none"}}
-    answer = cloud.compute("POST", "/os-scheduler-dry-run", wanted, token=ADMIN, status=200).json()
-    return str(answer["hosts"][0]["host"])
+    return str(dry_run(cloud)["hosts"][0]["host"])
+
+
+def metrics(cloud: Cloud) -> dict[str, dict[str, float]]:
+    """What each host last reported, in all cells."""
+    return {
+        row.host: row.metrics or {}
+        for cell in cloud.cells
+        for row in cloud.rows(cell.name, cell_models.compute_nodes)
+    }
 
 
 def failed_builds(cloud: Cloud) -> dict[str, int]:
@@ -74,3 +109,33 @@ def test_a_compute_that_starts_anew_is_given_another_chance(cloud: Cloud) -> Non
     [agent] = [a for a in cloud.embedded._computes if a._identity.host == FIRST]
     agent._register()
     assert failed_builds(cloud) == {}
+
+
+def test_hosts_are_weighed_by_the_load_that_they_measure(measured: Cloud) -> None:
+    for reported in metrics(measured).values():
+        assert {"cpu.percent", "cpu.idle.time", "cpu.frequency"} <= reported.keys()
+        assert reported["cpu.percent"] == 0.0
+    assert best_host(measured) == FIRST
+    server = measured.build()
+    assert server["OS-EXT-SRV-ATTR:host"] == FIRST
+    wait_for("load on the first host", lambda: metrics(measured)[FIRST]["cpu.percent"] > 0)
+    wait_for("the scheduler to see the load", lambda: best_host(measured) != FIRST)
+    measured.delete(server["id"])
+    measured.wait_gone(server["id"])
+    wait_for("the scheduler to see the quiet", lambda: best_host(measured) == FIRST)
+
+
+def test_a_host_that_measures_nothing_is_filtered_where_metrics_are_required(
+    measured: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(node: str) -> CpuTimes:
+        raise Unavailable("The hypervisor does not answer.")
+
+    monkeypatch.setattr(measured.drivers()[FIRST], "cpu_times", silent)
+    wait_for("a report without metrics", lambda: not metrics(measured)[FIRST])
+    wait_for("the scheduler to see it", lambda: best_host(measured) != FIRST)
+    [removed] = [c for c in dry_run(measured)["constraints"] if c["name"] == "MetricsFilter"]
+    assert removed["removed"] == 1
+    assert measured.build()["OS-EXT-SRV-ATTR:host"] != FIRST
+    monkeypatch.undo()
+    wait_for("metrics again", lambda: metrics(measured)[FIRST])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from groundwork.errors import Invalid
+from groundwork.errors import Invalid, Unavailable
 from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary, Room
 from nova.scheduler.candidates import group_by_host, nodes_among
 from nova.scheduler.decision import Rules, Standings
@@ -22,6 +22,7 @@ from nova.scheduler.weights import (
 )
 from nova.scheduler.weights.cross_cell import CrossCellWeigher
 from nova.scheduler.weights.image_props import ImagePropertiesWeigher
+from nova.scheduler.weights.metrics import MetricsWeigher
 from tests.unit.scheduler.harness import CELL2, NOW, make_host, make_spec
 
 ASK = Ask(make_spec(), NOW)
@@ -111,6 +112,39 @@ def test_an_aggregate_may_overlook_failed_builds():
     assert ranking(hosts, free, weighers) == ["a", "b"]
     hosts[0] = make_host("a", failed_builds=4)
     assert ranking(hosts, free, weighers) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "order"),
+    [
+        ({}, {}, "abc"),
+        ({"cpu.percent": -1.0}, {}, "cab"),
+        ({"cpu.percent": -1.0}, {"multiplier": -1.0}, "bac"),
+        ({"cpu.percent": -1.0, "cpu.frequency": 0.1}, {}, "acb"),
+        ({"power": 1.0}, {"required": False}, "bac"),
+        ({"power": 1.0}, {"required": False, "weight_of_unavailable": 500.0}, "acb"),
+    ],
+)
+def test_metrics(weights, options, order):
+    hosts = [
+        make_host("a", metrics={"cpu.percent": 20.0, "cpu.frequency": 3000}),
+        make_host("b", metrics={"cpu.percent": 90.0, "cpu.frequency": 2000, "power": 300}),
+        make_host("c", metrics={"cpu.percent": 10.0, "cpu.frequency": 2000}),
+    ]
+    assert ranking(hosts, FREE, [MetricsWeigher(weights=weights, **options)]) == list(order)
+
+
+def test_a_required_metric_that_is_not_there_fails_the_request():
+    """MetricsFilter is there to take such hosts out beforehand."""
+    hosts = [make_host("a", metrics={"cpu.percent": 20.0}), make_host("b")]
+    weigher = MetricsWeigher(weights={"cpu.percent": 1.0})
+    with pytest.raises(Unavailable) as caught:
+        ranking(hosts, FREE, [weigher])
+    assert "host b reports no cpu.percent" in caught.value.internal
+    assert "host b" not in caught.value.text, "tenants do not learn the names of hosts"
+    without = (AggregateView("1", "1", {"metrics_weight_multiplier": "0"}),)
+    hosts[1] = make_host("b", aggregates=without)
+    assert ranking(hosts, FREE, [weigher]) == ["a", "b"]
 
 
 def images(**by_distro: int) -> dict[str, tuple[ImageOnHost, ...]]:
@@ -241,6 +275,7 @@ def test_weighers_are_loaded_with_their_multipliers():
         "soft_affinity": 1.0,
         "soft_anti_affinity": 1.0,
         "image_props": 1.0,
+        "metrics": 1.0,
         "build_failure": 1.0,
         "cross_cell_move": 1.0,
     }
@@ -248,8 +283,12 @@ def test_weighers_are_loaded_with_their_multipliers():
     found = load_weighers(classes=known, multipliers={"ram": 0.5})
     assert [(type(w), w.multiplier) for w in found] == [(RAMWeigher, 0.5), (CPUWeigher, 1.0)]
     known = ["nova.scheduler.weights.compute.BuildFailureWeigher"]
-    [found] = load_weighers(classes=known, multipliers={"build_failure": 1e6})
-    assert (type(found), found.multiplier) == (BuildFailureWeigher, 1e6)
+    known += ["nova.scheduler.weights.metrics.MetricsWeigher"]
+    found = load_weighers(classes=known, multipliers={"build_failure": 1e6})
+    assert [(type(w), w.multiplier) for w in found] == [
+        (BuildFailureWeigher, 1e6),
+        (MetricsWeigher, 1.0),
+    ]
     with pytest.raises(Invalid):
         load_weighers(classes=["nova.scheduler.weights.Nothing"], multipliers={})
 

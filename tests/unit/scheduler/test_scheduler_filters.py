@@ -31,6 +31,7 @@ from nova.scheduler.filters.load_filters import (
     IoOpsFilter,
     NumInstancesFilter,
 )
+from nova.scheduler.filters.metrics_filter import MetricsFilter
 from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from nova.scheduler.filters.requirement import is_met
 from nova.scheduler.host_view import AggregateView, Ask, HostView
@@ -296,7 +297,7 @@ def test_filters_are_loaded_in_the_order_of_their_names():
 
 
 def test_every_filter_can_be_made_from_options():
-    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 20
+    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 21
 
 
 @pytest.mark.parametrize(
@@ -313,6 +314,20 @@ def test_wrong_class_paths_are_told_in_one_line(available, enabled, told):
     with pytest.raises(Invalid, match=told) as caught:
         load_filters(available=available, enabled=enabled, options=FilterOptions())
     assert "\n" not in caught.value.text
+
+
+@pytest.mark.parametrize(
+    ("metrics", "host", "passes"),
+    [
+        ((), {}, True),
+        (("cpu.percent",), {}, False),
+        (("cpu.percent",), {"cpu.percent": 0.0}, True),
+        (("cpu.percent", "power"), {"cpu.percent": 0.0}, False),
+        (("cpu.percent", "power"), {"cpu.percent": 0.0, "power": 7, "more": 1}, True),
+    ],
+)
+def test_metrics(metrics, host, passes):
+    check(MetricsFilter(metrics=metrics), {"metrics": host}, {}, passes)
 
 
 @pytest.mark.parametrize("host", [{}, {"forced_down": True}, {"num_instances": 1000}])
@@ -396,8 +411,9 @@ def test_known_filters_are_found_under_the_modules_that_configurations_name():
         available=[
             "nova.scheduler.filters.affinity_filter.SameHostFilter",
             "nova.scheduler.filters.type_filter.AggregateTypeAffinityFilter",
+            "nova.scheduler.filters.metrics_filter.MetricsFilter",
         ],
-        enabled=["SameHostFilter", "AggregateTypeAffinityFilter"],
+        enabled=["SameHostFilter", "AggregateTypeAffinityFilter", "MetricsFilter"],
         options=FilterOptions(),
     )
-    assert [type(f) for f in found] == [SameHostFilter, AggregateTypeAffinityFilter]
+    assert [type(f) for f in found] == [SameHostFilter, AggregateTypeAffinityFilter, MetricsFilter]

@@ -100,8 +100,20 @@ class World:
         if mapped:
             self.map(cell_name, host)
 
-    def report(self, cell_name: str, host: str, node: str, version: int = 1) -> None:
-        facts = NodeFacts("fake", version, node, "127.0.0.1", {"arch": "x86_64"}, 8, 1024, 10)
+    def report(
+        self, cell_name: str, host: str, node: str, version: int = 1, **metrics: float
+    ) -> None:
+        facts = NodeFacts(
+            "fake",
+            version,
+            node,
+            "127.0.0.1",
+            {"arch": "x86_64"},
+            8,
+            1024,
+            10,
+            metrics=metrics,
+        )
         with self.cells[cell_name].write() as tx:
             compute_nodes.report(tx, host, facts, uuid=uuid_of(node), now=self.now())
 
@@ -233,6 +245,14 @@ def test_a_node_that_reports_something_new_is_seen(world):
     world.elapsed_s = 3
     world.report("cell1", "a", "a", version=2)
     assert world.find("a").hosts[uuid_of("a")].hypervisor_version == 2
+
+
+def test_metrics_are_those_of_the_last_report(world):
+    assert world.find("a").hosts[uuid_of("a")].metrics == {}
+    for elapsed_s, metrics in ((3, {"cpu.percent": 12.5}), (6, {"cpu.percent": 13.0}), (9, {})):
+        world.elapsed_s = elapsed_s
+        world.report("cell1", "a", "a", **metrics)
+        assert world.find("a").hosts[uuid_of("a")].metrics == metrics
 
 
 def test_a_failed_build_is_seen_without_reading_all(world):

@@ -112,6 +112,7 @@ def test_default_options_make_rules():
         "soft_affinity": 1.0,
         "soft_anti_affinity": 1.0,
         "image_props": 0.0,
+        "metrics": 1.0,
         "build_failure": 1_000_000.0,
         "cross_cell_move": 1_000_000.0,
     }
@@ -141,6 +142,33 @@ def test_unknown_filter_is_told():
     conf([])
     conf.set_override("enabled_filters", ["RetryFilter"], group="filter_scheduler")
     with pytest.raises(Invalid, match="RetryFilter"):
+        rules_from_conf(conf)
+
+
+def test_options_of_metrics_reach_filter_and_weigher():
+    conf = nova.conf.new()
+    conf([])
+    conf.set_override("enabled_filters", ["MetricsFilter"], group="filter_scheduler")
+    conf.set_override("weight_setting", ["cpu.percent=-2", "power = 1.5"], group="metrics")
+    conf.set_override("weight_multiplier", 3.0, group="metrics")
+    conf.set_override("required", False, group="metrics")
+    conf.set_override("weight_of_unavailable", -7.0, group="metrics")
+    rules = rules_from_conf(conf)
+    [weigher] = [w for w in rules.weighers if w.name == "metrics"]
+    [metrics_filter] = rules.filters
+    assert weigher.multiplier == 3.0
+    ask = Ask(make_spec(), NOW)
+    for metrics, weight, passes in (
+        ({"cpu.percent": 10, "power": 4}, -14.0, True),
+        ({"cpu.percent": 10}, -7.0, False),
+        ({}, -7.0, False),
+    ):
+        host = make_host("a", metrics=metrics)
+        assert weigher.weigh(Candidate(host, [], (), Ledger({})), ask) == weight
+        assert (metrics_filter.reject(host, ask) is None) is passes
+
+    conf.set_override("weight_setting", ["cpu.percent"], group="metrics")
+    with pytest.raises(Invalid, match=r"\[metrics\] weight_setting: 'cpu.percent' is not METRIC"):
         rules_from_conf(conf)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from groundwork.errors import NotFound
-from nova.virt.driver import Driver, PowerControl, VolumeExtension
+from nova.virt.driver import CpuCounters, Driver, PowerControl, VolumeExtension
 from nova.virt.guest import GuestSpec, PowerState
 from nova.virt.provider_tree import Provider, ProviderTree
 
@@ -151,3 +151,16 @@ class DriverContract:
         for _ in range(2):
             driver.extend_volume(spec.uuid, volume)
         assert driver.guest(spec.uuid).power_state is PowerState.RUNNING
+
+    def test_cpu_counters_only_grow(self, driver: Driver) -> None:
+        if not isinstance(driver, CpuCounters):
+            return  # As above.
+        with pytest.raises(NotFound):
+            driver.cpu_times("no-such-node")
+        for node in driver.nodes():
+            before = driver.cpu_times(node)
+            driver.spawn(make_spec(node))
+            after = driver.cpu_times(node)
+            assert after.frequency_mhz is None or after.frequency_mhz > 0
+            for name in ("user_ns", "kernel_ns", "iowait_ns", "idle_ns"):
+                assert 0 <= getattr(before, name) <= getattr(after, name)

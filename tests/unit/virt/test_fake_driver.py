@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from oslo_config import cfg
 
 from groundwork.errors import Conflict, Invalid, Unavailable
+from nova.virt.driver import CpuTimes
 from nova.virt.fake import FakeDriver
 from nova.virt.fake.driver import FakeOptions, options_from_conf
 from nova.virt.fake.faults import FaultPlan, parse_fault
@@ -328,3 +330,48 @@ def test_guest_of_an_older_release_is_read(tmp_path):
     del kept["extended_volumes"]
     path.write_text(json.dumps(kept))
     assert driver.guest(spec.uuid).power_state is PowerState.RUNNING
+
+
+def test_cpus_are_as_busy_as_the_guests_that_run(tmp_path):
+    now = [100.0]
+    options = FakeOptions(host="host1", directory=tmp_path, nodes=("a", "b"), vcpus=4)
+    driver = FakeDriver(options, clock=lambda: now[0])
+    driver.start()
+    idle = CpuTimes(user_ns=0, kernel_ns=0, iowait_ns=0, idle_ns=0, frequency_mhz=2400)
+    assert driver.cpu_times("a") == idle
+    now[0] += 10
+    assert driver.cpu_times("a") == replace(idle, idle_ns=40 * 10**9)
+
+    spec = make_spec("a", vcpus=2)
+    driver.spawn(spec)
+    now[0] += 10
+    busy = driver.cpu_times("a")
+    assert busy == CpuTimes(
+        user_ns=8 * 10**9,
+        kernel_ns=15 * 10**8,
+        iowait_ns=5 * 10**8,
+        idle_ns=70 * 10**9,
+        frequency_mhz=2400,
+    )
+    # Guests of the other node are none of this one's business.
+    assert driver.cpu_times("b") == replace(idle, idle_ns=80 * 10**9)
+
+    driver.power_off(spec.uuid)
+    now[0] += 10
+    assert driver.cpu_times("a") == replace(busy, idle_ns=110 * 10**9)
+
+
+@pytest.mark.parametrize(("vcpus", "guest"), [(1, 100), (0, 1)])
+def test_cpus_are_never_more_than_busy(tmp_path, vcpus, guest):
+    now = [0.0]
+    options = FakeOptions(host="host1", directory=tmp_path, vcpus=vcpus)
+    driver = FakeDriver(options, clock=lambda: now[0])
+    driver.start()
+    driver.spawn(make_spec("host1", vcpus=guest))
+    now[0] = 10.0
+    times = driver.cpu_times("host1")
+    assert times.idle_ns == 0
+    assert times.user_ns + times.kernel_ns + times.iowait_ns == vcpus * 10 * 10**9
+    # A clock that is set back gives no time back.
+    now[0] = 5.0
+    assert driver.cpu_times("host1") == times
