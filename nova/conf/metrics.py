@@ -11,7 +11,7 @@ GROUPS: dict[str | None, list[cfg.Opt]] = {
             default=[],
             help="What a compute host measures of itself with each report of its resources, for MetricsWeigher and "
             "MetricsFilter. There is cpu.virt_driver: the load of the machine's CPUs, as far as the driver can tell. "
-            "Costs a changed row of the cell's database for each node and report, which every scheduler reads.",
+            "Costs schedulers a little time for each node and report, as the node has changed each time.",
         ),
     ],
     "metrics": [
