@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 from oslo_config import cfg
 
@@ -80,7 +81,15 @@ def _weights(settings: Iterable[str], *, option: str, of: str) -> dict[str, floa
     for setting in settings:
         name, _, number = setting.partition("=")
         try:
-            weights[name.strip()] = float(number)
+            weights[name.strip()] = _finite(number)
         except ValueError:
             raise Invalid(f"{option}: {setting!r} is not {of}=NUMBER.") from None
     return weights
+
+
+def _finite(text: str) -> float:
+    """A number by which others can be multiplied: NaN and infinities would make all weights meaningless."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number

@@ -167,9 +167,11 @@ def test_options_of_metrics_reach_filter_and_weigher():
         assert weigher.weigh(Candidate(host, [], (), Ledger({})), ask) == weight
         assert (metrics_filter.reject(host, ask) is None) is passes
 
-    conf.set_override("weight_setting", ["cpu.percent"], group="metrics")
-    with pytest.raises(Invalid, match=r"\[metrics\] weight_setting: 'cpu.percent' is not METRIC"):
-        rules_from_conf(conf)
+    for nonsense in ("cpu.percent", "cpu.percent=x", "cpu.percent=nan", "cpu.percent=-inf"):
+        conf.set_override("weight_setting", [nonsense], group="metrics")
+        told = rf"\[metrics\] weight_setting: '{nonsense}' is not METRIC=NUMBER"
+        with pytest.raises(Invalid, match=told):
+            rules_from_conf(conf)
 
 
 def test_weights_of_image_properties_are_read():
