@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from groundwork.errors import Invalid
 from nova.clients.candidates import CandidateQuery, RequestGroup
 from nova.domain.request_spec import RequestSpec
+from nova.domain.resources import flavor_resources
 from nova.scheduler.prefilters.restriction import NODE_GROUP, Restriction
 
 # A host whose compute service is disabled bears it, so Placement leaves the host out by itself.
 DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
 
 _KEY = re.compile(r"^(resources|trait)([A-Za-z0-9_-]{0,64}):(.+)$")
-_MIB_PER_GIB = 1024
 
 # On every compute node, and on nothing else.
 _NODE_TRAIT = "COMPUTE_NODE"
@@ -67,19 +67,6 @@ def candidate_query(
         root_forbidden=(*sorted({*root.forbidden, *restriction.forbidden}), DISABLED_TRAIT),
     )
     return _in_aggregates(query, restriction)
-
-
-def flavor_resources(spec: RequestSpec) -> dict[str, int]:
-    """The sizes of the flavor as resource classes; DISK_GB is root (unless on a volume), ephemeral and swap."""
-    flavor = spec.flavor
-    swap_gb = -(-flavor.swap_mb // _MIB_PER_GIB)
-    root_gb = 0 if spec.is_volume_backed else flavor.root_gb
-    sizes = {
-        "VCPU": flavor.vcpus,
-        "MEMORY_MB": flavor.memory_mb,
-        "DISK_GB": root_gb + flavor.ephemeral_gb + swap_gb,
-    }
-    return {name: amount for name, amount in sizes.items() if amount}
 
 
 def total_resources(query: CandidateQuery) -> Mapping[str, int]:

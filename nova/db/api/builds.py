@@ -15,6 +15,7 @@ from groundwork.typed import convert
 from nova.db.api import server_groups
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.request_spec import RequestSpec
+from nova.domain.resources import amounts_by_class
 from nova.domain.server import Server
 
 
@@ -38,7 +39,8 @@ def insert(
 
     ``journal`` holds the journal columns that they share.
     """
-    tx.execute(sa.insert(instance_mappings), [_mapping(server) for server in servers])
+    resources = amounts_by_class(spec)
+    tx.execute(sa.insert(instance_mappings), [_mapping(server, resources) for server in servers])
     plain_spec = msgspec.to_builtins(spec)
     tx.execute(
         sa.insert(request_specs),
@@ -74,7 +76,7 @@ def insert(
     )
 
 
-def _mapping(server: Server) -> dict[str, Any]:
+def _mapping(server: Server, resources: Mapping[str, int]) -> dict[str, Any]:
     return {
         "instance_uuid": server.uuid,
         "project_id": server.project_id,
@@ -82,6 +84,7 @@ def _mapping(server: Server) -> dict[str, Any]:
         "vcpus": server.flavor.vcpus,
         "memory_mb": server.flavor.memory_mb,
         "queued_for_delete": False,
+        "resources": resources,
         "created_at": server.created_at,
     }
 

@@ -55,6 +55,9 @@ instance_mappings = _table(
     sa.Column("vcpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("queued_for_delete", sa.Boolean, nullable=False, default=False),
+    # What it counts for in limits on resource classes: amounts by class. NULL where no release that knows the column
+    # wrote the row; the request spec tells it then.
+    sa.Column("resources", Json),
     sa.Index(
         "instance_mappings_ledger_idx",
         "project_id",
