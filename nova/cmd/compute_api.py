@@ -54,9 +54,9 @@ from nova.lifecycle.aggregate_mirror import AggregateMirror
 from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
-from nova.quota.ledger import Ledger
-from nova.quota.limits import DefaultLimits, Limits, NoLimits
+from nova.quota.limits import DefaultLimits, Limits
 from nova.quota.sets import QuotaSets
+from nova.quota.stored import NoLimits, StoredLimits
 
 
 def make(conf: cfg.ConfigOpts, plane: Plane) -> WsgiApp:
@@ -195,7 +195,7 @@ def _servers(
     paging: Paging,
 ) -> ServerOperations:
     database = plane.api_database
-    intake = Intake(api_database=database, ledger=Ledger(database, limits), api_bus=plane.bus)
+    intake = Intake(api_database=database, limits=limits, api_bus=plane.bus)
     template = conf.instance_name_template
     return ServerOperations(
         servers=servers,
@@ -256,8 +256,9 @@ def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:
 
 def load_limits(conf: cfg.ConfigOpts, database: Database) -> Limits:
     """The limits of the driver that ``[quota]`` names."""
-    kind = NoLimits if conf.quota.driver == NOOP_DRIVER else Limits
-    return kind(database, default_limits(conf))
+    if conf.quota.driver == NOOP_DRIVER:
+        return NoLimits()
+    return StoredLimits(database, default_limits(conf))
 
 
 def default_limits(conf: cfg.ConfigOpts) -> DefaultLimits:

@@ -22,11 +22,14 @@ from groundwork.errors import Invalid
 from nova.db import journal as rows
 from nova.db.api import builds, instance_mappings, server_groups
 from nova.domain.request_spec import RequestSpec
+from nova.domain.resources import amounts_by_class
 from nova.domain.server import Server
 from nova.lifecycle.create import CREATE, CreatePayload
 from nova.lifecycle.names import name_of
-from nova.quota.ledger import Demand, Ledger
+from nova.quota.ledger import spend
+from nova.quota.limits import Limits, ProjectLimits
 from nova.quota.server_groups import admit_members
+from nova.quota.tally import Demand
 from nova.rpc.bus import Address, Bus
 from nova.saga.entry import HINT_AGAIN_S
 from nova.saga.messages import SUPER_TOPIC, LookAt
@@ -49,9 +52,9 @@ class CreateRequest:
 class Intake:
     """Takes create requests and cancels builds that have no cell yet."""
 
-    def __init__(self, *, api_database: Database, ledger: Ledger, api_bus: Bus) -> None:
+    def __init__(self, *, api_database: Database, limits: Limits, api_bus: Bus) -> None:
         self._database = api_database
-        self._ledger = ledger
+        self._limits = limits
         self._bus = api_bus
 
     def accept(self, context: RequestContext, request: CreateRequest) -> Sequence[Server]:
@@ -59,6 +62,7 @@ class Intake:
 
         :raises OverQuota: not even ``min_count`` fit, or not all into the server group.
         :raises Invalid: the server group was deleted a moment ago.
+        :raises Unavailable: limits come from a service that does not answer; nothing was promised then.
         """
         flavor = request.template.flavor
         demand = Demand(
@@ -66,7 +70,11 @@ class Intake:
             max_count=request.max_count,
             vcpus_each=flavor.vcpus,
             memory_mb_each=flavor.memory_mb,
+            resources_each=amounts_by_class(request.spec),
         )
+        # Before the transaction, which others wait for.
+        limits = self._limits.of_project(request.template.project_id)
+        of_group = self._limits_of_group(request, limits)
 
         def insert(tx: Transaction, count: int) -> Sequence[Server]:
             servers = _servers(request, count)
@@ -74,21 +82,21 @@ class Intake:
                 tx, servers, spec=request.spec, journal=_first_entry(context, request)
             )
             if request.spec.group is not None:
-                self._join(tx, request.spec.group.uuid, servers)
+                _join(tx, request.spec.group.uuid, servers, of_group)
             tx.after_commit(lambda: self._hint(context, ids))
             return servers
 
-        return self._ledger.spend(
-            request.template.project_id, request.template.user_id, demand, insert
-        )
+        return spend(self._database, limits, request.template.user_id, demand, insert)
 
-    def _join(self, tx: Transaction, group_uuid: str, servers: Sequence[Server]) -> None:
-        """Make the servers members. The group's lock makes creates of several projects (by admins) take turns."""
-        group = server_groups.lock(tx, group_uuid)
-        if group is None:
-            raise Invalid(f"Instance group {group_uuid} could not be found.")
-        admit_members(tx, self._ledger.limits, group, servers[0].user_id, len(servers))
-        server_groups.join(tx, group.id, [server.uuid for server in servers])
+    def _limits_of_group(self, request: CreateRequest, limits: ProjectLimits) -> ProjectLimits:
+        """The limits of the project that has the server group: for admins it may be another than the servers'."""
+        if request.spec.group is None:
+            return limits
+        with self._database.read() as tx:
+            group = server_groups.find(tx, request.spec.group.uuid)
+        if group is None or group.project_id == limits.project_id:
+            return limits
+        return self._limits.of_project(group.project_id)
 
     def cancel(self, context: RequestContext, server: Server) -> bool:
         """Give up a build that has no cell yet; False when it has one by now.
@@ -110,6 +118,17 @@ class Intake:
     def _hint(self, context: RequestContext, operation_ids: Sequence[int]) -> None:
         message = LookAt(operation_ids=tuple(operation_ids))
         self._bus.cast(context, Address(SUPER_TOPIC), message)
+
+
+def _join(
+    tx: Transaction, group_uuid: str, servers: Sequence[Server], limits: ProjectLimits
+) -> None:
+    """Make the servers members. The group's lock makes creates of several projects (by admins) take turns."""
+    group = server_groups.lock(tx, group_uuid)
+    if group is None:
+        raise Invalid(f"Instance group {group_uuid} could not be found.")
+    admit_members(tx, limits, group, servers[0].user_id, len(servers))
+    server_groups.join(tx, group.id, [server.uuid for server in servers])
 
 
 def _servers(request: CreateRequest, count: int) -> list[Server]:

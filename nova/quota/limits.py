@@ -1,14 +1,19 @@
-"""Limits in force: configured defaults, overridden by the default class, the project, the user."""
+"""What every driver of ``[quota]`` answers, in two moments: before a transaction begins, and inside it.
+
+A driver may have to ask another service for limits. That takes as long as it takes and may fail, so it is never done
+while a transaction is open and others wait for its lock: whoever checks something gets the project's limits first, then
+begins, locks and counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from groundwork.database import Database, Transaction
-from nova.db.api import quotas
-
-UNLIMITED = -1
+from groundwork.database import Transaction
+from nova.db.api.instance_mappings import Usage
+from nova.quota.tally import Demand, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,69 +36,53 @@ class DefaultLimits:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-class Limits:
-    """Answers what the limit of a resource is."""
+#: The resources that the Compute API knows, by the names it has for them.
+RESOURCES = tuple(DefaultLimits.__dataclass_fields__)
 
-    def __init__(self, database: Database, defaults: DefaultLimits) -> None:
-        self._database = database
-        self._defaults = defaults.by_resource()
 
-    def of_class(self, tx: Transaction, class_name: str) -> Mapping[str, int]:
+class ProjectLimits(Protocol):
+    """The limits of one project, as far as they are known without a transaction; what is missing is read in it."""
+
+    @property
+    def project_id(self) -> str:
+        """Whose they are."""
+        ...
+
+    def of_project(self, tx: Transaction) -> Mapping[str, int]:
+        """Every limit of the project, by the names of :data:`RESOURCES`."""
+        ...
+
+    def of_user(self, tx: Transaction, user_id: str) -> Mapping[str, int]:
+        """The limits set for this user in the project; empty when there are none."""
+        ...
+
+    def tallies(self, tx: Transaction, user_id: str, demand: Demand) -> Sequence[Sequence[Tally]]:
+        """What servers are limited by: the project's limits, then those of the user if there are any."""
+        ...
+
+
+class Limits(Protocol):
+    """Answers what the limit of a resource is. To be asked while no transaction is open, unless a call takes one.
+
+    Every other call may raise ``Unavailable``, where limits come from another service.
+    """
+
+    def of_project(self, project_id: str, /) -> ProjectLimits:
+        """The limits of a project, to be looked at in a transaction."""
+        ...
+
+    def of_class(self, class_name: str, /) -> Mapping[str, int]:
         """Every limit of a quota class; only that of ``default`` counts for anybody."""
-        return {**self._defaults, **quotas.class_limits(tx, class_name)}
+        ...
 
-    def of_project(self, tx: Transaction, project_id: str) -> Mapping[str, int]:
-        """Every limit of a project, inside the caller's transaction."""
-        return {**self.of_class(tx, "default"), **quotas.project_limits(tx, project_id)}
-
-    def of_user(self, tx: Transaction, project_id: str, user_id: str) -> Mapping[str, int]:
-        """The limits set for this user in this project; empty when there are none."""
-        return quotas.project_limits(tx, project_id, user_id)
-
-    def metadata_items(self, project_id: str) -> int:
+    def metadata_items(self, project_id: str, /) -> int:
         """Metadata keys that one server may have."""
-        return self._one(project_id, "metadata_items")
+        ...
 
-    def injected_files(self, project_id: str) -> tuple[int, int, int]:
-        """Files a create may inject; bytes of each content, and of each path."""
-        with self._database.read() as tx:
-            found = self.of_project(tx, project_id)
-        return (
-            found["injected_files"],
-            found["injected_file_content_bytes"],
-            found["injected_file_path_bytes"],
-        )
-
-    def key_pairs(self, project_id: str, user_id: str) -> int:
+    def key_pairs(self, project_id: str, user_id: str, /) -> int:
         """Key pairs that a user may have, as the project says in which they ask for one more."""
-        with self._database.read() as tx:
-            limits = {
-                **self.of_project(tx, project_id),
-                **self.of_user(tx, project_id, user_id),
-            }
-        return limits["key_pairs"]
+        ...
 
-    def _one(self, project_id: str, resource: str) -> int:
-        with self._database.read() as tx:
-            return self.of_project(tx, project_id)[resource]
-
-
-class NoLimits(Limits):
-    """Everything is unlimited, whatever is configured or was set."""
-
-    def of_class(self, tx: Transaction, class_name: str) -> Mapping[str, int]:
-        """-1 for every resource."""
-        return dict.fromkeys(self._defaults, UNLIMITED)
-
-    def of_project(self, tx: Transaction, project_id: str) -> Mapping[str, int]:
-        """-1 for every resource."""
-        return self.of_class(tx, "default")
-
-    def of_user(self, tx: Transaction, project_id: str, user_id: str) -> Mapping[str, int]:
-        """None: what was set for a user is not in force."""
-        return {}
-
-
-def is_over(limit: int, used: int, asked: int) -> bool:
-    """Whether ``asked`` more would exceed the limit."""
-    return limit != UNLIMITED and used + asked > limit
+    def usage(self, tx: Transaction, project_id: str, user_id: str | None = None) -> Usage:
+        """What the living servers of a project, or of a user in it, count for."""
+        ...

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid
-from nova.db.api import instance_mappings, key_pairs, quotas, server_groups
-from nova.quota.limits import UNLIMITED, Limits
+from nova.db.api import key_pairs, quotas, server_groups
+from nova.quota.limits import Limits, ProjectLimits
+from nova.quota.stored import DEFAULT_CLASS
+from nova.quota.tally import UNLIMITED
 
 T = TypeVar("T")
-
-#: The only class whose limits count.
-DEFAULT_CLASS = "default"
 
 
 class QuotaSets:
@@ -29,22 +28,22 @@ class QuotaSets:
 
     def of(self, project_id: str, user_id: str | None = None) -> Mapping[str, int]:
         """The limits in force for a project, or for one user in it."""
+        limits = self._limits.of_project(project_id)
         with self._database.read() as tx:
-            return self._of(tx, project_id, user_id)
+            return _in_force(tx, limits, user_id)
 
     def defaults(self) -> Mapping[str, int]:
         """The limits of a project that has none of its own."""
         return self.of_class(DEFAULT_CLASS)
 
     def of_class(self, class_name: str) -> Mapping[str, int]:
-        """The configured defaults, overridden by what was set for the class."""
-        with self._database.read() as tx:
-            return self._limits.of_class(tx, class_name)
+        """Every limit of a quota class."""
+        return self._limits.of_class(class_name)
 
     def in_use(self, project_id: str, user_id: str | None = None) -> Mapping[str, int]:
         """What is counted now, for the project or for one user in it; resources that are not counted are left out."""
         with self._database.read() as tx:
-            return _in_use(tx, project_id, user_id)
+            return self._in_use(tx, project_id, user_id)
 
     def change(
         self,
@@ -54,28 +53,31 @@ class QuotaSets:
         *,
         even_below_use: bool = False,
     ) -> Mapping[str, int]:
-        """Set these limits; all that are in force then.
+        """Set these limits; all that are in force then, which are others where the driver takes them from elsewhere.
 
         :raises Invalid: a limit is below what is used, or that of a user above the project's; ``even_below_use`` lets
             both pass.
         """
 
+        found = self._limits.of_project(project_id)
+
         def work(tx: Transaction) -> Mapping[str, int]:
             if not even_below_use:
-                self._require_settable(tx, project_id, user_id, limits)
+                self._require_settable(tx, found, user_id, limits)
             quotas.set_project_limits(tx, project_id, limits, user_id or "")
-            return self._of(tx, project_id, user_id)
+            return _in_force(tx, found, user_id)
 
         return self._in_turn(project_id, work)
 
     def change_class(self, class_name: str, limits: Mapping[str, int]) -> Mapping[str, int]:
         """Set these limits of a class; all that it has then."""
 
-        def work(tx: Transaction) -> Mapping[str, int]:
+        def work(tx: Transaction) -> bool:
             quotas.set_class_limits(tx, class_name, limits)
-            return self._limits.of_class(tx, class_name)
+            return True
 
-        return self._in_turn(f"class:{class_name}", work)
+        self._in_turn(f"class:{class_name}", work)
+        return self.of_class(class_name)
 
     def reset(self, project_id: str, user_id: str | None = None) -> None:
         """Back to the defaults: the project with all of its users, or one user only."""
@@ -86,15 +88,15 @@ class QuotaSets:
 
         self._in_turn(project_id, work)
 
-    def _of(self, tx: Transaction, project_id: str, user_id: str | None) -> Mapping[str, int]:
-        own = self._limits.of_user(tx, project_id, user_id) if user_id else {}
-        return {**self._limits.of_project(tx, project_id), **own}
-
     def _require_settable(
-        self, tx: Transaction, project_id: str, user_id: str | None, limits: Mapping[str, int]
+        self,
+        tx: Transaction,
+        found: ProjectLimits,
+        user_id: str | None,
+        limits: Mapping[str, int],
     ) -> None:
-        used = _in_use(tx, project_id, user_id)
-        highest = self._limits.of_project(tx, project_id) if user_id else {}
+        used = self._in_use(tx, found.project_id, user_id)
+        highest = found.of_project(tx) if user_id else {}
         for resource, limit in sorted(limits.items()):
             if limit != UNLIMITED and limit < used.get(resource, 0):
                 raise Invalid(
@@ -106,6 +108,17 @@ class QuotaSets:
                 raise Invalid(
                     f"Quota limit {limit} for {resource} must be less than or equal to {most}, which is the project's."
                 )
+
+    def _in_use(self, tx: Transaction, project_id: str, user_id: str | None) -> Mapping[str, int]:
+        usage = self._limits.usage(tx, project_id, user_id)
+        return {
+            "instances": usage.instances,
+            "cores": usage.cores,
+            "ram": usage.ram_mb,
+            "server_groups": server_groups.count(tx, project_id, user_id),
+            # They belong to users, not to projects.
+            "key_pairs": key_pairs.count_key_pairs(tx, user_id) if user_id else 0,
+        }
 
     def _in_turn(self, holder: str, work: Callable[[Transaction], T]) -> T:
         """``work`` in a transaction that holds the lock row of the holder first."""
@@ -121,13 +134,6 @@ class QuotaSets:
         return done
 
 
-def _in_use(tx: Transaction, project_id: str, user_id: str | None) -> Mapping[str, int]:
-    usage = instance_mappings.usage(tx, project_id, user_id)
-    return {
-        "instances": usage.instances,
-        "cores": usage.cores,
-        "ram": usage.ram_mb,
-        "server_groups": server_groups.count(tx, project_id, user_id),
-        # They belong to users, not to projects.
-        "key_pairs": key_pairs.count_key_pairs(tx, user_id) if user_id else 0,
-    }
+def _in_force(tx: Transaction, limits: ProjectLimits, user_id: str | None) -> Mapping[str, int]:
+    own = limits.of_user(tx, user_id) if user_id else {}
+    return {**limits.of_project(tx), **own}

@@ -12,7 +12,8 @@ import pytest
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.db.api import instance_mappings, server_groups
 from nova.db.api.models import server_group_members
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits
+from nova.quota.stored import StoredLimits
 from tests.api.deployment import PROJECT, Deployment, keys_of, sample
 
 MISSING = "99999999-9999-4999-8999-999999999999"
@@ -32,7 +33,7 @@ def serve(cloud: Deployment, **limits: int) -> None:
     cloud.serve(
         ServerGroups(
             database=cloud.api_database,
-            limits=Limits(cloud.api_database, DefaultLimits(**limits)),
+            limits=StoredLimits(cloud.api_database, DefaultLimits(**limits)),
             paging=cloud.paging,
         )
     )

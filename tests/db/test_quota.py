@@ -29,9 +29,10 @@ from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 from nova.lifecycle.accept import CreateRequest, Intake
-from nova.quota.ledger import Ledger
-from nova.quota.limits import UNLIMITED, DefaultLimits, Limits, NoLimits
+from nova.quota.limits import DefaultLimits, Limits
 from nova.quota.sets import QuotaSets
+from nova.quota.stored import NoLimits, StoredLimits
+from nova.quota.tally import UNLIMITED
 
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=2, memory_mb=512, root_gb=1)
 ALL = (mappings, request_specs, build_requests)
@@ -56,7 +57,7 @@ class Desk:
         values = {"instances": UNLIMITED, "cores": UNLIMITED, "ram": UNLIMITED, **defaults}
         self._intake = Intake(
             api_database=database,
-            ledger=Ledger(database, limits or Limits(database, DefaultLimits(**values))),
+            limits=limits or StoredLimits(database, DefaultLimits(**values)),
             api_bus=self.bus,  # type: ignore[arg-type]
         )
 
@@ -246,7 +247,9 @@ def test_a_limit_is_never_set_below_what_is_taken_at_that_moment(
 ) -> None:
     """Changes of a limit and requests for room take turns on the same lock."""
     found = desk(instances=20)
-    limits = Limits(found.database, DefaultLimits(instances=20, cores=UNLIMITED, ram=UNLIMITED))
+    limits = StoredLimits(
+        found.database, DefaultLimits(instances=20, cores=UNLIMITED, ram=UNLIMITED)
+    )
     sets = QuotaSets(found.database, limits)
 
     def lower(limit: int) -> bool:
@@ -272,7 +275,7 @@ def test_driver_without_limits_accepts_whatever_is_set(desk: Callable[..., Desk]
     found = desk(instances=1)
     found.set_limit("instances", 1)
     found.set_limit("server_groups", 0, user="u")
-    limits = NoLimits(found.database, DefaultLimits(instances=1, key_pairs=1, metadata_items=1))
+    limits = NoLimits()
     free = Desk(found.database, limits)
     promised, refusals = free.accept_all([{"high": 2}] * 20)
     assert (len(promised), refusals) == (40, [])
@@ -282,3 +285,20 @@ def test_driver_without_limits_accepts_whatever_is_set(desk: Callable[..., Desk]
     # Whoever changes the driver back has the limits, and the count, at once.
     with pytest.raises(OverQuota, match="already used 40 of 1 instances"):
         found.accept()
+
+
+def test_usage_by_class_is_that_of_living_servers(desk: Callable[..., Desk]) -> None:
+    found = desk()
+    found.accept(high=3)
+    found.accept(project="other")
+    gone, before, unknown = found.accept(high=3)
+    with found.database.write() as tx:
+        instance_mappings.queue_for_delete(tx, [gone.uuid])
+        # As the release before wrote them; one has not even a request spec.
+        rows = sa.update(mappings).where(mappings.c.instance_uuid.in_([before.uuid, unknown.uuid]))
+        tx.execute(rows.values(resources=None))
+        tx.execute(sa.delete(request_specs).where(request_specs.c.instance_uuid == unknown.uuid))
+    with found.database.read() as tx:
+        used = instance_mappings.class_usage(tx, "p")
+        assert instance_mappings.class_usage(tx, "nobody") == {}
+    assert used == {"VCPU": 5 * 2, "MEMORY_MB": 5 * 512, "DISK_GB": 4}

@@ -23,9 +23,9 @@ from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 from nova.domain.server_group import GroupPolicy
 from nova.lifecycle.accept import CreateRequest, Intake
-from nova.quota.ledger import Ledger
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits
 from nova.quota.server_groups import spend_group
+from nova.quota.stored import StoredLimits
 
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
 
@@ -59,7 +59,7 @@ def all_at_once(work: Callable[[], Any], times: int) -> int:
 
 def test_parallel_groups_at_the_limit(api_database: Database) -> None:
     """key_pairs per user, server_groups and server_group_members are countable with recheck"""
-    limits = Limits(api_database, DefaultLimits(server_groups=3))
+    limits = StoredLimits(api_database, DefaultLimits(server_groups=3))
 
     def insert(tx: Transaction) -> Group:
         return server_groups.create(
@@ -81,8 +81,8 @@ def test_parallel_groups_at_the_limit(api_database: Database) -> None:
 def test_parallel_members_at_the_limit(api_database: Database) -> None:
     """key_pairs per user, server_groups and server_group_members are countable with recheck"""
     defaults = DefaultLimits(instances=-1, cores=-1, ram=-1, server_group_members=4)
-    ledger = Ledger(api_database, Limits(api_database, defaults))
-    intake = Intake(api_database=api_database, ledger=ledger, api_bus=Silence())  # type: ignore[arg-type]
+    limits = StoredLimits(api_database, defaults)
+    intake = Intake(api_database=api_database, limits=limits, api_bus=Silence())  # type: ignore[arg-type]
     group = make_group(api_database)
 
     def create() -> None:
@@ -117,7 +117,7 @@ def test_user_may_have_a_limit_of_their_own(api_database: Database) -> None:
                 project_id="p", user_id="u", resource="server_groups", hard_limit=1
             )
         )
-    limits = Limits(api_database, DefaultLimits())
+    limits = StoredLimits(api_database, DefaultLimits())
     make_group(api_database, user_id="other")
     spend_group(api_database, limits, "p", "u", lambda tx: 1)
     make_group(api_database)

@@ -39,8 +39,8 @@ from nova.errors import ServerNotFound
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
-from nova.quota.ledger import Ledger
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits
+from nova.quota.stored import StoredLimits
 from nova.saga.journal import Journal
 from nova.saga.operation import Claimant, Place
 from nova.saga.store import BuildStore, CellStore
@@ -137,8 +137,8 @@ class World:
             )
             for cell in self.registry.all()
         }
-        ledger = Ledger(self.api, Limits(self.api, DefaultLimits(instances=-1, cores=-1, ram=-1)))
-        self.intake = Intake(api_database=self.api, ledger=ledger, api_bus=self)  # type: ignore[arg-type]
+        limits = StoredLimits(self.api, DefaultLimits(instances=-1, cores=-1, ram=-1))
+        self.intake = Intake(api_database=self.api, limits=limits, api_bus=self)  # type: ignore[arg-type]
         self._incarnations = 0
         self.workers: dict[tuple[str, Place, str | None], tuple[str, Worker]] = {}
 

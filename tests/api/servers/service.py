@@ -23,8 +23,8 @@ from nova.db.cell import servers
 from nova.domain.flavor import Flavor
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.operations import OPERATIONS
-from nova.quota.ledger import Ledger
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits
+from nova.quota.stored import StoredLimits
 from nova.saga.journal import Journal
 from nova.saga.operation import Place
 from nova.saga.store import CellStore
@@ -70,7 +70,7 @@ class ServerCloud(Deployment):
     def serve_servers(self, *, skip_down_cells: bool = True, **limits: int) -> None:
         """``limits`` are the defaults of quotas; everything else is unlimited."""
         unlimited = {"instances": -1, "cores": -1, "ram": -1}
-        found = Limits(self.api_database, DefaultLimits(**{**unlimited, **limits}))
+        found = StoredLimits(self.api_database, DefaultLimits(**{**unlimited, **limits}))
         found_servers = Servers(
             api_database=self.api_database,
             registry=self.registry,
@@ -79,7 +79,7 @@ class ServerCloud(Deployment):
         )
         intake = Intake(
             api_database=self.api_database,
-            ledger=Ledger(self.api_database, found),
+            limits=found,
             api_bus=Silence(),  # type: ignore[arg-type]
         )
         self.serve(

@@ -24,7 +24,8 @@ from nova.domain.outlook import (
     Where,
 )
 from nova.lifecycle.accept import CreateRequest
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import DefaultLimits
+from nova.quota.stored import StoredLimits
 from tests.api.servers.service import IMAGE, OneImage, ServerCloud
 
 PATH = "/os-scheduler-dry-run"
@@ -75,7 +76,7 @@ class DryRunCloud(ServerCloud):
                 requests=CreateRequests(
                     api_database=self.api_database,
                     images=OneImage(),  # type: ignore[arg-type]
-                    limits=Limits(self.api_database, DefaultLimits()),
+                    limits=StoredLimits(self.api_database, DefaultLimits()),
                     options=CreateOptions(),
                 ),
                 dry_runs=self.scheduler,  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 
 from groundwork.errors import OverQuota
 from nova.db.api.instance_mappings import Usage
-from nova.quota import ledger
-from nova.quota.ledger import Demand, Ledger
-from nova.quota.limits import UNLIMITED, DefaultLimits, is_over
+from nova.quota.limits import DefaultLimits
+from nova.quota.stored import server_tallies
+from nova.quota.tally import UNLIMITED, Demand, admit, is_over
 
 RESOURCES = ("instances", "cores", "ram")
 limit_sets = st.fixed_dictionaries(dict.fromkeys(RESOURCES, st.integers(-1, 40)))
@@ -28,17 +27,6 @@ demands = st.builds(
 )
 
 
-class FixedLimits:
-    def __init__(self, project: Mapping[str, int], user: Mapping[str, int]) -> None:
-        self._project, self._user = project, user
-
-    def of_project(self, _tx: Any, _project_id: str) -> Mapping[str, int]:
-        return self._project
-
-    def of_user(self, _tx: Any, _project_id: str, _user_id: str) -> Mapping[str, int]:
-        return self._user
-
-
 def allowed(
     demand: Demand,
     *,
@@ -47,15 +35,11 @@ def allowed(
     user: Mapping[str, int] | None = None,
     used_by_user: Usage | None = None,
 ) -> int:
-    """What the ledger lets in. It asks for the usage of the project, then for that of the user."""
-
-    def usage(_tx: Any, _project_id: str, user_id: str | None = None) -> Usage:
-        return used if user_id is None else used_by_user or used
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ledger.instance_mappings, "usage", usage)
-        checker = Ledger(None, FixedLimits(project, user or {}))  # type: ignore[arg-type]
-        return checker._allowed(None, "p", "u", demand)  # type: ignore[arg-type]
+    """What the limits of a project, and of a user in it, let in."""
+    holders = [server_tallies(project, used, demand)]
+    if user:
+        holders.append(server_tallies(user, used_by_user or used, demand))
+    return admit(demand, holders)
 
 
 def fits(count: int, demand: Demand, limits: Mapping[str, int], used: Usage) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.limits import schemas
-from nova.quota.limits import UNLIMITED
 from nova.quota.sets import QuotaSets
+from nova.quota.tally import UNLIMITED
 
 _OTHER = "os_compute_api:limits:other_project"
 

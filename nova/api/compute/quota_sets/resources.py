@@ -7,7 +7,7 @@ from typing import Any
 
 from groundwork.operations import Schema
 from nova.api.fields import MAX_INT, as_integer, strict, wrapped
-from nova.quota.limits import UNLIMITED
+from nova.quota.tally import UNLIMITED
 
 SERVERS = ("cores", "instances", "key_pairs", "metadata_items", "ram")
 GROUPS = ("server_groups", "server_group_members")

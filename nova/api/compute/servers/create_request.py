@@ -28,7 +28,8 @@ from nova.domain.server import Server
 from nova.domain.server_group import ServerGroup
 from nova.lifecycle.accept import CreateRequest
 from nova.lifecycle.states import TaskState, VmState
-from nova.quota.limits import UNLIMITED, Limits
+from nova.quota.limits import Limits
+from nova.quota.tally import UNLIMITED
 
 # Letters and digits that people do not confuse, as generated passwords have always had.
 _LETTERS = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1Il")
