@@ -15,7 +15,17 @@ from pathlib import Path
 PACKAGES = ("groundwork", "nova", "placement")
 
 SQL = ("sqlalchemy", "alembic", "oslo_db", "sqlite3", "pymysql", "psycopg2")
-HTTP = ("webob", "routes", "paste", "cheroot", "http", "requests", "keystoneauth1")
+HTTP = (
+    "webob",
+    "routes",
+    "paste",
+    "cheroot",
+    "http",
+    "requests",
+    "keystoneauth1",
+    "openstack",
+    "oslo_limit",
+)
 MESSAGES = ("oslo_messaging", "kombu", "amqp")
 
 # What every room of nova may know.
