@@ -1,10 +1,11 @@
-"""Keystone over REST, for the one thing that tokens do not tell: whether a project exists."""
+"""Keystone over REST, for what tokens do not tell: whether a project exists."""
 
 from __future__ import annotations
 
 import logging
 from urllib.parse import quote
 
+from keystoneauth1.plugin import BaseAuthPlugin
 from oslo_config import cfg
 
 from groundwork.errors import Unavailable
@@ -29,8 +30,7 @@ class Projects:
         """
         auth = self._on_behalf.of(user)
         try:
-            # Catalogues have Keystone with its version or without; both are usual.
-            version = "" if self._service.endpoint(auth=auth).rstrip("/").endswith("/v3") else "/v3"
+            version = version_prefix(self._service, auth=auth)
             path = f"{version}/projects/{quote(project_id, safe='')}"
             answer = self._service.call("GET", path, auth=auth)
         except Unavailable as exc:
@@ -51,6 +51,14 @@ class AnyProject:
     def exists(self, user: User, project_id: str) -> bool:
         """True."""
         return True
+
+
+def version_prefix(service: Service, *, auth: BaseAuthPlugin | None = None) -> str:
+    """What paths begin with: catalogues have Keystone with its version or without; both are usual.
+
+    :raises Unavailable: we cannot log in, or the catalogue does not have it.
+    """
+    return "" if service.endpoint(auth=auth).rstrip("/").endswith("/v3") else "/v3"
 
 
 def load_projects(conf: cfg.ConfigOpts) -> Projects:

@@ -43,22 +43,19 @@ from nova.cells.migrations import Migrations
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
 from nova.cells.usage import Usages
-from nova.clients import oslo_limit
 from nova.clients.glance import load_images
 from nova.clients.keystone import AnyProject, Projects, load_projects
+from nova.cmd.limits import load_limits
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
-from nova.conf.quota import NOOP_DRIVER, UNIFIED_DRIVER
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.aggregate_changes import AggregateChanges
 from nova.lifecycle.aggregate_mirror import AggregateMirror
 from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
-from nova.quota.limits import DefaultLimits, Limits
+from nova.quota.limits import Limits
 from nova.quota.sets import QuotaSets
-from nova.quota.stored import NoLimits, StoredLimits
-from nova.quota.unified import Rules, Strategy, UnifiedLimits
 
 
 def make(conf: cfg.ConfigOpts, plane: Plane) -> WsgiApp:
@@ -254,39 +251,3 @@ def _quotas(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> tuple[o
 
 def _projects(conf: cfg.ConfigOpts) -> Projects | AnyProject:
     return load_projects(conf) if conf.api.auth_strategy == "keystone" else AnyProject()
-
-
-def load_limits(conf: cfg.ConfigOpts, database: Database) -> Limits:
-    """The limits of the driver that ``[quota]`` names."""
-    if conf.quota.driver == NOOP_DRIVER:
-        return NoLimits()
-    if conf.quota.driver == UNIFIED_DRIVER:
-        oslo_limit.hand_over(conf)
-        return UnifiedLimits(oslo_limit.KeystoneLimits(), unified_rules(conf))
-    return StoredLimits(database, default_limits(conf))
-
-
-def unified_rules(conf: cfg.ConfigOpts) -> Rules:
-    """What limits of the identity service mean, by ``[quota]`` and ``[workarounds]``."""
-    return Rules(
-        strategy=Strategy(conf.quota.unified_limits_resource_strategy),
-        resources=frozenset(conf.quota.unified_limits_resource_list),
-        counts_pcpu_as_vcpu=conf.workarounds.unified_limits_count_pcpu_as_vcpu,
-    )
-
-
-def default_limits(conf: cfg.ConfigOpts) -> DefaultLimits:
-    """The limits of ``[quota]``."""
-    quota = conf.quota
-    return DefaultLimits(
-        instances=quota.instances,
-        cores=quota.cores,
-        ram=quota.ram,
-        metadata_items=quota.metadata_items,
-        injected_files=quota.injected_files,
-        injected_file_content_bytes=quota.injected_file_content_bytes,
-        injected_file_path_bytes=quota.injected_file_path_length,
-        key_pairs=quota.key_pairs,
-        server_groups=quota.server_groups,
-        server_group_members=quota.server_group_members,
-    )

@@ -15,7 +15,7 @@ from nova.api.compute.limits.operations import LimitOperations
 from nova.api.compute.quota_class_sets.operations import QuotaClassSets
 from nova.api.compute.quota_sets.operations import QuotaSetOperations
 from nova.cmd import beginning
-from nova.cmd.compute_api import load_limits
+from nova.cmd.limits import load_limits
 from nova.db.api.models import instance_mappings
 from nova.quota.ledger import spend
 from nova.quota.sets import QuotaSets

@@ -31,6 +31,8 @@ class FakeKeystone:
         self.requests: list[tuple[str, str]] = []
         self.model = "flat"
         self.is_broken = False
+        #: Projects that were deleted: no limits of them are taken.
+        self.unknown_projects: set[str] = set()
 
     def register(self, limits: Mapping[str, int], *, region: str | None = REGION) -> None:
         """Set registered limits of the compute service; those not named stay."""
@@ -163,6 +165,8 @@ class FakeKeystone:
             row = {"region_id": None, "description": None, **given}
             if any(all(row[name] == other[name] for name in key) for other in rows):
                 return 409, _error(409)
+            if given.get("project_id") in self.unknown_projects:
+                return 400, _error(400)
             if plural == "limits" and not any(
                 all(row[name] == other[name] for name in key[:3]) for other in self.registered
             ):

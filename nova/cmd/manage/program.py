@@ -24,6 +24,7 @@ CATEGORIES = {
     "audit": "what databases and Placement say of each other",
     "cell_v2": "cells and their hosts",
     "db": "a cell's database",
+    "limits": "limits of projects and of everybody",
     "placement": "what servers and hosts have in Placement",
 }
 

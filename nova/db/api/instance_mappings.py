@@ -101,26 +101,39 @@ def usage(tx: Transaction, project_id: str, user_id: str | None = None) -> Usage
 
 def class_usage(tx: Transaction, project_id: str) -> dict[str, int]:
     """What the living servers of a project take by resource class; right also while a cell does not answer."""
-    table = instance_mappings
-    # Servers of a project are of few kinds, so each text is read once, however many have it.
-    kinds = Counter(
-        tx.execute(
-            sa.select(sa.type_coerce(table.c.resources, sa.Text)).where(
-                table.c.project_id == project_id, table.c.queued_for_delete.is_(False)
-            )
-        ).scalars()
-    )
     totals = Counter[str]()
-    if kinds.pop(None, 0):
-        for resources in _unwritten(tx, project_id):
-            totals.update(resources)
-    for text, servers in kinds.items():
-        for name, amount in msgspec.json.decode(text).items():
+    for resources, servers in _kinds(tx, instance_mappings.c.project_id == project_id):
+        for name, amount in resources.items():
             totals[name] += amount * servers
     return dict(totals)
 
 
-def _unwritten(tx: Transaction, project_id: str) -> Iterator[dict[str, int]]:
+def classes_in_use(tx: Transaction) -> frozenset[str]:
+    """The resource classes of which living servers take something, whosever they are."""
+    return frozenset(name for resources, _ in _kinds(tx, sa.true()) for name in resources)
+
+
+def _kinds(
+    tx: Transaction, condition: sa.ColumnElement[bool]
+) -> Iterator[tuple[dict[str, int], int]]:
+    """The amounts of living servers, and how many servers have these; the same amounts may come again."""
+    table = instance_mappings
+    # Servers are of few kinds, so each text is read once, however many have it.
+    kinds = Counter(
+        tx.execute(
+            sa.select(sa.type_coerce(table.c.resources, sa.Text)).where(
+                condition, table.c.queued_for_delete.is_(False)
+            )
+        ).scalars()
+    )
+    if kinds.pop(None, 0):
+        for resources in _unwritten(tx, condition):
+            yield resources, 1
+    for text, servers in kinds.items():
+        yield msgspec.json.decode(text), servers
+
+
+def _unwritten(tx: Transaction, condition: sa.ColumnElement[bool]) -> Iterator[dict[str, int]]:
     """The amounts of servers whose mapping does not have them: by their spec, otherwise their vcpus and memory."""
     table = instance_mappings
     rows = tx.execute(
@@ -131,11 +144,7 @@ def _unwritten(tx: Transaction, project_id: str) -> Iterator[dict[str, int]]:
             request_specs.c.instance_uuid == table.c.instance_uuid,
             isouter=True,
         )
-        .where(
-            table.c.project_id == project_id,
-            table.c.queued_for_delete.is_(False),
-            table.c.resources.is_(None),
-        )
+        .where(condition, table.c.queued_for_delete.is_(False), table.c.resources.is_(None))
     )
     for row in rows:
         if row.spec is None:

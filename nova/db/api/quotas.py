@@ -56,6 +56,33 @@ def project_limits(tx: Transaction, project_id: str, user_id: str = "") -> Mappi
     return {row.resource: row.hard_limit for row in rows}
 
 
+def limits_of_projects(
+    tx: Transaction, project_id: str | None = None
+) -> Mapping[str, Mapping[str, int]]:
+    """The limits set for projects (for one of them, or for all), by project and resource; those of users left out."""
+    table = quotas
+    query = (
+        sa.select(table.c.project_id, table.c.resource, table.c.hard_limit)
+        .where(table.c.user_id == "")
+        .order_by(table.c.project_id, table.c.resource)
+    )
+    if project_id is not None:
+        query = query.where(table.c.project_id == project_id)
+    found: dict[str, dict[str, int]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.project_id, {})[row.resource] = row.hard_limit
+    return found
+
+
+def count_users(tx: Transaction, project_id: str | None = None) -> int:
+    """How many users have limits of their own, in one project or in all; in two projects a user counts twice."""
+    table = quotas
+    query = sa.select(table.c.project_id, table.c.user_id).where(table.c.user_id != "").distinct()
+    if project_id is not None:
+        query = query.where(table.c.project_id == project_id)
+    return int(tx.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one())
+
+
 def set_class_limits(tx: Transaction, class_name: str, limits: Mapping[str, int]) -> None:
     """Set limits of a quota class; those not named stay. The caller holds the lock of the class."""
     _set(tx, quota_classes, {"class_name": class_name}, limits)

@@ -20,6 +20,7 @@ from nova.cmd.status.program import run as run_status
 from nova.db.api.models import instance_mappings
 from nova.db.cell import schema
 from nova.db.cell.models import compute_nodes, instances, services
+from tests.fakes import keystone
 from tests.functional.embedded.plane import make_placement, serve
 from tests.unit.clients.services import make_service
 
@@ -98,6 +99,12 @@ class Manager:
                 f"[placement]\nauth_type = admin_token\ntoken = admin\nendpoint = {url}\n"
                 f"endpoint_override = {url}\nconnect_retries = 0\n"
             )
+
+    def use_keystone(self, group: str, port: int, **more: str) -> None:
+        """Add credentials for the fake Keystone at this port of this machine to the configuration."""
+        lines = [f"{name} = {value}\n" for name, value in (keystone.options(port) | more).items()]
+        with self.config.open("a") as config:
+            config.write("".join([f"[{group}]\nconnect_retries = 0\n", *lines]))
 
     def url(self, name: str) -> str:
         """The URL of the database file of that name; cell0's is where ``map_cell0`` puts it."""

@@ -27,7 +27,7 @@ def test_version_in_both_spellings(bare: Any) -> None:
 
 
 def test_completion_knows_categories_and_their_commands(bare: Any) -> None:
-    categories = "api_db audit cell_v2 db placement version bash-completion"
+    categories = "api_db audit cell_v2 db limits placement version bash-completion"
     assert bare("bash-completion").line == categories
     assert bare("bash-completion", "db").line.startswith("sync version ")
 
