@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -33,6 +33,7 @@ from nova.quota.limits import DefaultLimits, Limits
 from nova.quota.sets import QuotaSets
 from nova.quota.stored import NoLimits, StoredLimits
 from nova.quota.tally import UNLIMITED
+from nova.quota.unified import Rules, Strategy, UnifiedLimits
 
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=2, memory_mb=512, root_gb=1)
 ALL = (mappings, request_specs, build_requests)
@@ -285,6 +286,38 @@ def test_driver_without_limits_accepts_whatever_is_set(desk: Callable[..., Desk]
     # Whoever changes the driver back has the limits, and the count, at once.
     with pytest.raises(OverQuota, match="already used 40 of 1 instances"):
         found.accept()
+
+
+class OneLimit:
+    """An identity service with one limit."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._limits = {name: limit}
+
+    def registered(self) -> Mapping[str, int]:
+        return self._limits
+
+    def of_project(self, project_id: str) -> Mapping[str, int]:
+        return self._limits
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("servers", 5), ("class:VCPU", 11), ("class:MEMORY_MB", 5 * 512), ("class:DISK_GB", 5)],
+)
+def test_parallel_requests_end_with_exactly_what_keystone_allows(
+    desk: Callable[..., Desk], name: str, limit: int
+) -> None:
+    """Count quota from placement and mappings; unified limits with oslo.limit semantics
+
+    Same race as with limits of this database; each server takes 2 vCPUs, 512 MiB and 1 GiB.
+    """
+    rules = Rules(Strategy.REQUIRE, frozenset())
+    found = Desk(desk().database, UnifiedLimits(OneLimit(name, limit), rules))
+    promised, refusals = found.accept_all([{}] * 30)
+    assert (len(promised), len(refusals)) == (5, 25)
+    assert all(refusal.startswith(f"Quota exceeded for {name}: ") for refusal in refusals)
+    found.assert_holds_exactly(promised)
 
 
 def test_usage_by_class_is_that_of_living_servers(desk: Callable[..., Desk]) -> None:

@@ -79,7 +79,7 @@ class Keypairs:
         subject="owner_by_body",
         body=schemas.CREATE,
         response=schemas.CREATE_ANSWER,
-        errors=(400, 403, 409),
+        errors=(400, 403, 409, 503),
     )
     @operation(
         "POST",
@@ -90,7 +90,7 @@ class Keypairs:
         body=schemas.CREATE,
         response=schemas.CREATE_ANSWER,
         success=201,
-        errors=(400, 403, 409),
+        errors=(400, 403, 409, 503),
     )
     def create(self, call: Call, owner: Owner) -> Answer:
         """Import a public key, or (up to 2.91) make a key and show its private half once."""

@@ -25,7 +25,7 @@ class LimitOperations:
         soft_policies=(_OTHER,),
         query=schemas.QUERY,
         response=schemas.SHOWN,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def show(self, call: Call) -> Answer:
         """Show the limits of the own project, or of the one that the query names, and what is used of them."""

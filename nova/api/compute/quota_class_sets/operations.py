@@ -25,7 +25,7 @@ class QuotaClassSets:
         policy=f"{_RULE}:show",
         query=PLAIN_QUERY,
         response=schemas.SHOWN,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def show(self, call: Call) -> Answer:
         """Show the limits of a class."""
@@ -41,7 +41,7 @@ class QuotaClassSets:
         query=PLAIN_QUERY,
         body=schemas.UPDATE,
         response=schemas.UPDATED,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def update(self, call: Call) -> Answer:
         """Set some limits of a class."""

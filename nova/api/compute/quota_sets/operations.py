@@ -40,7 +40,7 @@ class QuotaSetOperations:
         subject="find_project",
         query=schemas.USER_QUERY,
         response=schemas.SHOWN,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def show(self, call: Call, project: Project) -> Answer:
         """Show the limits in force."""
@@ -56,7 +56,7 @@ class QuotaSetOperations:
         subject="find_project",
         query=schemas.USER_QUERY,
         response=schemas.DETAILED,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def detail(self, call: Call, project: Project) -> Answer:
         """Show the limits in force along with what is used; nothing is ever reserved."""
@@ -78,7 +78,7 @@ class QuotaSetOperations:
         subject="find_project",
         query=schemas.PLAIN_QUERY,
         response=schemas.SHOWN,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def defaults(self, call: Call, project: Project) -> Answer:
         """Show the limits of a project that has none of its own."""
@@ -94,7 +94,7 @@ class QuotaSetOperations:
         query=schemas.USER_QUERY,
         body=schemas.UPDATE,
         response=schemas.UPDATED,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def update(self, call: Call, project: Project) -> Answer:
         """Set some limits of a project or user."""

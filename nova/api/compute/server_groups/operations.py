@@ -59,7 +59,7 @@ class ServerGroups:
         policy=f"{_RULE}:create",
         body=schemas.CREATE,
         response=schemas.ANSWER,
-        errors=(400, 403),
+        errors=(400, 403, 503),
     )
     def create(self, call: Call) -> Answer:
         """Create a server group; servers join it when they are created."""

@@ -91,7 +91,7 @@ class ServerOperations:
         body=schemas.CREATE,
         response=schemas.ACCEPTED,
         success=202,
-        errors=(400, 403, 409),
+        errors=(400, 403, 409, 503),
     )
     def create(self, call: Call) -> Answer:
         """Create one or several servers."""
