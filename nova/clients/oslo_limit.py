@@ -68,10 +68,13 @@ class KeystoneLimits:
             ks_exceptions.ClientException,
             sdk_exceptions.SDKException,
             exception.SessionInitError,
-            # oslo.limit's own, for an endpoint that is not there, or an enforcement model that it cannot do.
+            # oslo.limit's own, for an endpoint that is not there, or an enforcement model that it cannot do. It also
+            # takes any answer for one that tells the model.
             ValueError,
+            LookupError,
             NotImplementedError,
         ) as exc:
+            # Whoever answers the request logs it as one that was refused; here is what somebody should act on.
             LOG.error("limits cannot be read from Keystone: %s: %s", type(exc).__name__, exc)
             raise Unavailable(
                 "Keystone cannot tell limits now.", internal=f"{type(exc).__name__}: {exc}"

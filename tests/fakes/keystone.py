@@ -22,7 +22,7 @@ Answer = tuple[int, Any]
 class FakeKeystone:
     """A WSGI application. ``registered`` and ``of_projects`` are the limits; ``requests`` lists (method, path).
 
-    While ``is_broken`` it answers everything with 500.
+    While ``is_broken`` it answers everything with 500; without a ``model`` it does not let anybody see that.
     """
 
     def __init__(self) -> None:
@@ -126,6 +126,8 @@ class FakeKeystone:
         self, method: str, path: str, query: Mapping[str, str], body: Any, root: str
     ) -> Answer:
         match method, path:
+            case "GET", "/v3/limits/model" if not self.model:
+                return 403, _error(403)
             case "GET", "/v3/limits/model":
                 return 200, {"model": {"name": self.model, "description": ""}}
             case "GET", "/v3/services":

@@ -106,10 +106,11 @@ def test_what_keystone_does_not_tell_is_unavailable(
         KeystoneLimits().of_project("p")
 
 
-def test_an_enforcement_model_without_numbers_is_unavailable(
-    fake: FakeKeystone, configured: Callable[..., cfg.ConfigOpts]
+@pytest.mark.parametrize("model", ["strict-two-level", "another", ""])
+def test_an_enforcement_model_that_cannot_be_done_is_unavailable(
+    fake: FakeKeystone, configured: Callable[..., cfg.ConfigOpts], model: str
 ) -> None:
-    fake.model = "strict-two-level"
+    fake.model = model
     hand_over(configured())
     with pytest.raises(Unavailable):
         KeystoneLimits().registered()
@@ -144,7 +145,7 @@ def test_options_that_cannot_be_used_are_told_at_the_start(
 
 
 def test_other_drivers_do_not_wait_for_the_library() -> None:
-    """Importing openstacksdk takes longer than all of a start."""
+    """It brings openstacksdk, and importing both takes a second."""
     program = (
         "import sys, nova.cmd.compute_api;"
         "sys.exit(bool({'openstack', 'oslo_limit'} & set(sys.modules)))"
