@@ -16,6 +16,7 @@ from groundwork.database import Database
 from groundwork.errors import Invalid, OverQuota
 from nova.db.api import instance_mappings
 from nova.db.api import models as api_models
+from nova.db.api import quotas as quota_rows
 from nova.db.api.models import (
     build_requests,
     quota_classes,
@@ -335,3 +336,39 @@ def test_usage_by_class_is_that_of_living_servers(desk: Callable[..., Desk]) -> 
         used = instance_mappings.class_usage(tx, "p")
         assert instance_mappings.class_usage(tx, "nobody") == {}
     assert used == {"VCPU": 5 * 2, "MEMORY_MB": 5 * 512, "DISK_GB": 4}
+
+
+def test_what_was_set_for_projects_and_users_can_be_listed(desk: Callable[..., Desk]) -> None:
+    database = desk().database
+    with database.write() as tx:
+        for project, user, limits in (
+            ("p", "", {"instances": 3, "ram": -1}),
+            ("q", "", {"cores": 9}),
+            ("q", "u", {"cores": 1, "ram": 1}),
+            ("p", "u", {"cores": 2}),
+        ):
+            quota_rows.set_project_limits(tx, project, limits, user)
+    with database.read() as tx:
+        assert quota_rows.limits_of_projects(tx) == {
+            "p": {"instances": 3, "ram": -1},
+            "q": {"cores": 9},
+        }
+        assert quota_rows.limits_of_projects(tx, "q") == {"q": {"cores": 9}}
+        assert (quota_rows.count_users(tx), quota_rows.count_users(tx, "q")) == (2, 1)
+
+
+def test_classes_in_use_are_those_of_all_living_servers(desk: Callable[..., Desk]) -> None:
+    found = desk()
+    [server] = found.accept()
+    found.accept(project="other")
+    with found.database.read() as tx:
+        assert instance_mappings.classes_in_use(tx) == {"VCPU", "MEMORY_MB", "DISK_GB"}
+    with found.database.write() as tx:
+        tx.execute(sa.update(mappings).values(resources={"CUSTOM_X": 1}))
+        instance_mappings.queue_for_delete(tx, [server.uuid])
+        tx.execute(
+            sa.update(mappings)
+            .where(mappings.c.project_id == "other")
+            .values(resources={"CUSTOM_Y": 1})
+        )
+        assert instance_mappings.classes_in_use(tx) == {"CUSTOM_Y"}
