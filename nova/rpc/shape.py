@@ -82,7 +82,7 @@ def _shape(node: inspect.Type, above: tuple[type, ...]) -> Shape:
     if type(node) in _SCALARS:
         return _SCALARS[type(node)]
     match node:
-        case inspect.DataclassType():
+        case inspect.DataclassType() | inspect.StructType(tag=None, array_like=False):
             return _record(node, above)
         case inspect.DateTimeType(tz=True):
             return "time"
@@ -106,8 +106,10 @@ def _shape(node: inspect.Type, above: tuple[type, ...]) -> Shape:
             raise TypeError(f"{node!r} cannot cross a bus")
 
 
-def _record(node: inspect.DataclassType, above: tuple[type, ...]) -> Shape:
-    """A dataclass; one that holds itself is told by how many levels up it was seen."""
+def _record(node: inspect.DataclassType | inspect.StructType, above: tuple[type, ...]) -> Shape:
+    """A dataclass, or a struct, which looks the same on the way; one that holds itself is told by how many levels up it
+    was seen.
+    """
     if node.cls in above:
         return {"again": len(above) - above.index(node.cls)}
     inside = (*above, node.cls)
