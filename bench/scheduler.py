@@ -43,7 +43,7 @@ from groundwork.database import Database
 from nova.cells.registry import Registry
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
-from nova.clients.candidates import CandidateQuery, Candidates, parse_candidates
+from nova.clients.candidates import CandidateQuery, CandidateReader, Candidates
 from nova.clients.placement import load_placement
 from nova.cmd.garbage import collect_rarely
 from nova.db.api import models as api
@@ -87,6 +87,7 @@ class FreePlacement:
     """Answers with the same candidates again and again, and grants every claim."""
 
     def __init__(self, hosts: int, limit: int) -> None:
+        self._reader = CandidateReader()
         found = [node_uuid(number) for number in range(min(hosts, limit))]
         self.answer = msgspec.json.encode(
             {
@@ -113,7 +114,7 @@ class FreePlacement:
         }
 
     def candidates(self, query: CandidateQuery) -> Candidates:
-        return parse_candidates(self.answer)
+        return self._reader.read(self.answer)
 
     def claim(self, *_: object, **__: object) -> None:
         """Granted."""

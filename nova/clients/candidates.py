@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -112,37 +111,73 @@ class Candidates:
     summaries: Mapping[str, ProviderSummary]
 
 
-def parse_candidates(body: bytes) -> Candidates:
-    """Read ``GET /allocation_candidates`` of 1.34 and later.
+class CandidateReader:
+    """Reads answers, and remembers the pieces of which they are made. Thread safe.
 
-    :raises msgspec.MsgspecError: the body is not of that shape.
+    Between two answers only the hosts differ that a server was placed on: nine hundred and some of a thousand pieces
+    are the same bytes as before, and to recognize them takes half as long as to read them. What was read of the same
+    bytes is the same, so nothing has to be forgotten for being outdated.
     """
-    wire = _DECODER.decode(body)
-    # Hosts of one kind have the same few dozen traits: each distinct list is read once, or
-    # reading them would be most of the work.
-    traits: dict[bytes, frozenset[str]] = {}
-    for summary in wire.provider_summaries.values():
-        written = bytes(summary.traits)
-        if written not in traits:
-            traits[written] = _TRAITS.decode(written)
-    return Candidates(
-        requests=tuple(
-            AllocationRequest(
-                {uuid: on.resources for uuid, on in request.allocations.items()}, request.mappings
-            )
-            for request in wire.allocation_requests
-        ),
-        summaries={
-            uuid: ProviderSummary(
-                uuid=uuid,
-                parent=summary.parent_provider_uuid,
-                root=summary.root_provider_uuid,
-                traits=traits[bytes(summary.traits)],
-                resources=summary.resources,
-            )
-            for uuid, summary in wire.provider_summaries.items()
-        },
-    )
+
+    def __init__(self, *, pieces: int = 50_000) -> None:
+        """``pieces``: so many, of a kilobyte or two each, are remembered at most. Fewer than an answer has make
+        remembering useless; more of them take memory.
+        """
+        self._most = pieces
+        self._requests: dict[bytes, AllocationRequest] = {}
+        self._summaries: dict[str, tuple[bytes, ProviderSummary]] = {}
+        self._traits: dict[bytes, frozenset[str]] = {}
+
+    def read(self, body: bytes) -> Candidates:
+        """Read ``GET /allocation_candidates`` of 1.34 and later.
+
+        :raises msgspec.MsgspecError: the body is not of that shape.
+        """
+        answer = _ANSWER.decode(body)
+        self._make_room()
+        requests, summaries = self._requests, self._summaries
+        found = []
+        for raw in answer.allocation_requests:
+            written = bytes(raw)
+            request = requests.get(written)
+            found.append(self._request(written) if request is None else request)
+        providers = {}
+        for uuid, raw in answer.provider_summaries.items():
+            written = bytes(raw)
+            known = summaries.get(uuid)
+            if known is None or known[0] != written:
+                known = summaries[uuid] = (written, self._summary(uuid, written))
+            providers[uuid] = known[1]
+        return Candidates(tuple(found), providers)
+
+    def _request(self, written: bytes) -> AllocationRequest:
+        wire = _REQUEST.decode(written)
+        resources = {uuid: on.resources for uuid, on in wire.allocations.items()}
+        return self._requests.setdefault(written, AllocationRequest(resources, wire.mappings))
+
+    def _summary(self, uuid: str, written: bytes) -> ProviderSummary:
+        wire = _SUMMARY.decode(written)
+        # Hosts of one kind have the same few dozen traits.
+        traits = bytes(wire.traits)
+        known = self._traits.get(traits)
+        if known is None:
+            known = self._traits[traits] = _TRAITS.decode(traits)
+        return ProviderSummary(
+            uuid=uuid,
+            parent=wire.parent_provider_uuid,
+            root=wire.root_provider_uuid,
+            traits=known,
+            resources=wire.resources,
+        )
+
+    def _make_room(self) -> None:
+        # Whole, and by new dictionaries: other threads may be reading in the old ones.
+        if len(self._requests) > self._most:
+            self._requests = {}
+        if len(self._summaries) > self._most:
+            self._summaries = {}
+        if len(self._traits) > self._most:
+            self._traits = {}
 
 
 def _traits(required: tuple[str, ...], forbidden: tuple[str, ...]) -> str:
@@ -165,10 +200,13 @@ class _Summary(msgspec.Struct, gc=False):
     root_provider_uuid: str
 
 
-class _Answer(msgspec.Struct):
-    allocation_requests: list[_Request]
-    provider_summaries: dict[str, _Summary]
+class _Answer(msgspec.Struct, gc=False):
+    allocation_requests: list[msgspec.Raw]
+    provider_summaries: dict[str, msgspec.Raw]
 
 
-_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Answer)
+# Made while this module is loaded, by one thread: see groundwork.typed.
+_ANSWER: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_Answer)
+_REQUEST: msgspec.json.Decoder[_Request] = msgspec.json.Decoder(_Request)
+_SUMMARY: msgspec.json.Decoder[_Summary] = msgspec.json.Decoder(_Summary)
 _TRAITS: msgspec.json.Decoder[frozenset[str]] = msgspec.json.Decoder(frozenset[str])

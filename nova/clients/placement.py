@@ -13,7 +13,7 @@ import requests
 from oslo_config import cfg
 
 from groundwork.errors import Conflict, Invalid, Unavailable
-from nova.clients.candidates import CandidateQuery, Candidates, RequestGroup, parse_candidates
+from nova.clients.candidates import CandidateQuery, CandidateReader, Candidates, RequestGroup
 from nova.clients.deadline import Deadline
 from nova.clients.explanations import Explanation, parse_explanation
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom, problem_of
@@ -56,8 +56,11 @@ class Placement:
         context: Caller | None = None,
         deadline: Deadline | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        reader: CandidateReader | None = None,
     ) -> None:
+        """``reader`` is shared by all that ask the same Placement; one of its own by default."""
         self._service = service
+        self._reader = reader or CandidateReader()
         self._context = context
         self._deadline = deadline
         self._sleep = sleep
@@ -66,7 +69,13 @@ class Placement:
         """The same Placement, whose calls carry the request id of ``context`` and end by
         ``deadline``.
         """
-        return Placement(self._service, context=context, deadline=deadline, sleep=self._sleep)
+        return Placement(
+            self._service,
+            context=context,
+            deadline=deadline,
+            sleep=self._sleep,
+            reader=self._reader,
+        )
 
     def newest_version(self) -> tuple[int, int]:
         """The newest microversion that it offers, as numbers that can be compared."""
@@ -84,7 +93,7 @@ class Placement:
         """Where the request fits at this moment; nothing is held by asking."""
         answer = self._read("/allocation_candidates", query.parameters())
         try:
-            return parse_candidates(answer.content)
+            return self._reader.read(answer.content)
         except msgspec.MsgspecError as exc:
             raise Unavailable("Placement's answer cannot be read.", internal=str(exc)) from exc
 

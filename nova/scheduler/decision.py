@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +88,7 @@ class Standings:
         )
         self.removed = _counts(self._filters)
         self.rejected: dict[str, str] = {}
-        self.candidates = [c for c in candidates if self._passes(c)]
+        self.candidates = self._passing(candidates)
         self._positions = {id(c): position for position, c in enumerate(self.candidates)}
         # Only then may a multiplier differ from host to host.
         self._in_aggregates = any(candidate.host.aggregates for candidate in self.candidates)
@@ -148,13 +149,27 @@ class Standings:
         if candidate.way() is None:
             self._leave(candidate)
 
-    def _passes(self, candidate: Candidate) -> bool:
-        reason = self._why_not(candidate)
-        if reason is None:
-            return True
-        self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
-        self.rejected[candidate.host.node_uuid] = reason.constraint
-        return False
+    def _passing(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Those that no constraint removes; one constraint after the other, as most requests have but one."""
+        left, ask = list(candidates), self._ask
+        if self._names_hosts:
+            left = self._without(left, lambda c: _outside_of_request(c.host, ask))
+        for one in self._filters:
+            left = self._without(left, partial(_reject, one, ask))
+        return left
+
+    def _without(
+        self, candidates: Iterable[Candidate], reject: Callable[[Candidate], Reason | None]
+    ) -> list[Candidate]:
+        passing = []
+        for candidate in candidates:
+            reason = reject(candidate)
+            if reason is None:
+                passing.append(candidate)
+                continue
+            self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
+            self.rejected[candidate.host.node_uuid] = reason.constraint
+        return passing
 
     def _leave(self, candidate: Candidate) -> None:
         self._is_in[self._positions[id(candidate)]] = False
@@ -178,16 +193,10 @@ class Standings:
         return rows.reshape(len(self._weighers), len(self.candidates))
 
     def _why_not(self, candidate: Candidate) -> Reason | None:
-        host = candidate.host
-        if self._names_hosts and (reason := _outside_of_request(host, self._ask)):
+        if self._names_hosts and (reason := _outside_of_request(candidate.host, self._ask)):
             return reason
         for one in self._filters:
-            reason = (
-                one.reject_candidate(candidate, self._ask)
-                if one.needs_room
-                else one.reject(host, self._ask)
-            )
-            if reason:
+            if reason := _reject(one, self._ask, candidate):
                 return reason
         return None
 
@@ -207,6 +216,12 @@ class Standings:
         if self._rules.shuffle_equal:
             subset = max(subset, self._best_are_equal)
         return self._random.randrange(subset) if subset > 1 else 0
+
+
+def _reject(one: Filter, ask: Ask, candidate: Candidate) -> Reason | None:
+    if one.needs_room:
+        return one.reject_candidate(candidate, ask)
+    return one.reject(candidate.host, ask)
 
 
 def with_more_servers(host: HostView, count: int) -> HostView:

@@ -169,13 +169,17 @@ class _Run:
         return left
 
     def _spare(self, most: int) -> dict[str, list[Selection]]:
-        """The best hosts of each cell that could take one more server."""
-        spare: dict[str, list[Selection]] = {}
+        """The best hosts that could take one more server, of each cell in which one was placed."""
+        spare: dict[str, list[Selection]] = {each.cell_uuid: [] for each in self._places.values()}
+        lacking = set(spare)
         for candidate in self._standings.ranked() if self._standings else ():
-            found = spare.setdefault(candidate.host.cell_uuid, [])
-            way = candidate.way() if len(found) < most else None
-            if way is not None:
+            if candidate.host.cell_uuid in lacking and (way := candidate.way()) is not None:
+                found = spare[candidate.host.cell_uuid]
                 found.append(_selection(candidate, way))
+                if len(found) == most:
+                    lacking.remove(candidate.host.cell_uuid)
+                    if not lacking:
+                        break
         return spare
 
 
