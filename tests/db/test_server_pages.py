@@ -297,6 +297,52 @@ def test_the_database_filters_as_python_filters_build_requests(
     assert pages_of(cell_database, query) == in_order(selected, query.sort)
 
 
+ANY_TEXT = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20
+) | st.sampled_from(
+    ['"', "\\", '\\"', "\x01\x1f\x7f", "\u2028", "\U0001f600", "null", "[1]", "a'b", "%s :x"]
+)
+ANY_FIELDS: dict[str, st.SearchStrategy[Any]] = FIELDS | {
+    **dict.fromkeys(
+        (
+            "display_name",
+            "display_description",
+            "key_name",
+            "locked_reason",
+            "user_data",
+            "key_data",
+        ),
+        st.none() | ANY_TEXT,
+    ),
+    "created_at": st.timedeltas(timedelta(0), timedelta(days=20_000)).map(MIDNIGHT.__add__),
+    "deleted": st.just(0),
+    "metadata": st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=3),
+    "image_properties": st.dictionaries(ANY_TEXT, ANY_TEXT | st.integers(0, 9), max_size=3),
+    "security_groups": st.lists(ANY_TEXT, max_size=3).map(tuple),
+    "scheduler_hints": st.none()
+    | st.dictionaries(ANY_TEXT, ANY_TEXT | st.lists(ANY_TEXT), max_size=2),
+    "trusted_certs": st.none() | st.lists(ANY_TEXT, max_size=2).map(tuple),
+}
+
+
+@with_a_database
+@given(fields=st.fixed_dictionaries(ANY_FIELDS), names=st.lists(ANY_TEXT, unique=True, max_size=3))
+def test_a_page_gives_servers_as_they_were_stored(
+    cell_database: Database, fields: dict[str, Any], names: list[str]
+) -> None:
+    """Whatever is in their texts: the databases quote them, and no engine does so by the rules of another."""
+    server = make_server(1, **fields, tags=tuple(sorted(names)))
+    store(cell_database, [server])
+    with cell_database.read() as tx:
+        [found] = server_pages.page(tx, ServerQuery(sort=NEWEST_FIRST, limit=10))
+        alone = server_pages.find(tx, server.uuid)
+        known = servers.find(tx, server.uuid)
+    assert known is not None
+    assert found.open().server == msgspec.structs.replace(server, id=known.id)
+    assert alone is not None
+    assert alone.server == found.open().server
+
+
 def test_fault_comes_with_servers_in_error_only(cell_database: Database) -> None:
     failed, well = make_server(1, vm_state="error"), make_server(2)
     store(cell_database, [failed, well])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,22 +35,3 @@ def add(tx: Transaction, server_uuid: str, fault: Fault) -> None:
             host=fault.host,
         )
     )
-
-
-def latest(tx: Transaction, server_uuids: Sequence[str]) -> Mapping[str, Fault]:
-    """The newest fault of each of these servers that has one."""
-    if not server_uuids:
-        return {}
-    table = instance_faults
-    newest = (
-        sa.select(sa.func.max(table.c.id))
-        .where(table.c.instance_uuid.in_(list(server_uuids)))
-        .group_by(table.c.instance_uuid)
-    )
-    rows = tx.execute(sa.select(table).where(table.c.id.in_(newest)))
-    return {
-        row.instance_uuid: Fault(
-            row.code, row.message or "", row.details or "", row.created_at, row.host
-        )
-        for row in rows
-    }

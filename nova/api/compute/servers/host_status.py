@@ -42,11 +42,8 @@ class HostStatuses:
     def _by_host(self, hosts: set[str]) -> Mapping[str, str]:
         if not hosts:
             return {}
-        # One server, one host: not every service of the cloud has to be read for it.
-        only = next(iter(hosts)) if len(hosts) == 1 else None
         answers = self._scatter.ask(
-            self._registry.real(),
-            lambda tx: services.list_services(tx, binary=services.COMPUTE, host=only),
+            self._registry.real(), lambda tx: services.conditions(tx, sorted(hosts))
         )
         found: dict[str, str] = {}
         for answer in answers.values():
@@ -57,7 +54,7 @@ class HostStatuses:
                     found.update({row.host: self._status(row) for row in rows})
         return found
 
-    def _status(self, row: services.ServiceRow) -> str:
+    def _status(self, row: services.Condition) -> str:
         if row.forced_down:
             return "DOWN"
         if row.disabled:
