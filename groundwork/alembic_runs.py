@@ -55,8 +55,12 @@ def run_env() -> None:
 def _lock(connection: sa.Connection):  # type: ignore[no-untyped-def]
     """Take turns with other processes that migrate this database; returns what gives the lock back.
 
-    SQLite needs nothing: its writing transaction is the lock.
+    On SQLite the writing transaction is the lock. It has to be there before alembic looks, which otherwise takes one
+    for each revision, and lets another process in between.
     """
+    if connection.dialect.name == "sqlite":
+        connection.begin()
+        return lambda: None
     if connection.dialect.name == "mysql":
         connection.exec_driver_sql("SELECT GET_LOCK(CONCAT('schema:', DATABASE()), 60)")
         connection.commit()

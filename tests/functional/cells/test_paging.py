@@ -247,7 +247,7 @@ def counted_rows(cloud: CellsCloud) -> Iterator[dict[str, list[int]]]:
             to.append(0)
 
             def note(cursor: Any, row: Any) -> Any:
-                to[-1] += any(column[0] == "vm_state" for column in cursor.description)
+                to[-1] += cursor.description[0][0] == "packed"
                 return row
 
             connection.row_factory = note
