@@ -100,7 +100,9 @@ def _run(command: Sequence[str], root: Path) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        # Compiled files are kept whatever the shell says: each worker and each program under test would compile all
+        # packages anew.
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""},
     )
     killer = threading.Timer(_STEP_TIMEOUT_S, process.kill)
     killer.daemon = True
