@@ -7,7 +7,7 @@ same effect; only the waiting in between is saved, and the work of sending each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,7 +69,8 @@ def _moment() -> Any:
     return now().replace(tzinfo=None)
 
 
-@cache
+# Claims name a few providers. Some clients send many at once, whose texts are long and seldom asked for again.
+@lru_cache(maxsize=64)
 def _text_of(scene: sa.SelectBase, providers: int, consumers: int) -> str:
     """The text for so many of each, which come in this order and are all that it asks for."""
     dialect = mysql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
