@@ -22,7 +22,7 @@ from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines
 from sqlalchemy.engine import URL, make_url
 
-from groundwork.pooling import with_prompt_pool
+from groundwork.pooling import is_over, with_prompt_pool, without_transactions
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,8 +40,12 @@ _SQLITE_BUSY_S = 30
 class Transaction:
     """One open transaction. Query functions take it first and never end it."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(
+        self, connection: sa.Connection, lasting: dict[str, dict[Any, Any]] | None = None
+    ) -> None:
+        """``lasting``: what this database has that never changes, as far as somebody has read it; by kind."""
         self._connection = connection
+        self.lasting = {} if lasting is None else lasting
         self._effects: list[Callable[[], None]] = []
 
     @property
@@ -69,6 +73,11 @@ class Transaction:
         return self._connection.exec_driver_sql(
             f"BEGIN NOT ATOMIC {'; '.join(statements)}; END", tuple(parameters)
         )
+
+    def commit_block(self, *statements: str, parameters: Sequence[object] = ()) -> None:
+        """The same, and commit in the same trip. The last that is done in this transaction."""
+        self.execute_block(*statements, "COMMIT", parameters=parameters)
+        is_over(self._connection)
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Do ``effect`` (a cast, a notification) once this transaction is durable, and never if it rolls back."""
@@ -127,7 +136,8 @@ class Database:
         self._writer: sa.Engine | None = None
         self._reader: sa.Engine | None = None
         self._engines: list[sa.Engine] = []
-        self._making = threading.Lock()
+        self._making = threading.RLock()
+        self.lasting: dict[str, dict[Any, Any]] = {}
 
     @classmethod
     def from_conf(
@@ -163,18 +173,23 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A transaction that only reads; it never waits for the write lock of SQLite."""
+        """For reading only; it never waits for the write lock of SQLite.
+
+        On SQLite all that is read is of one moment. Elsewhere each statement sees what is committed by then, as it
+        would in a transaction at READ COMMITTED.
+        """
         reader = self._reader
         if reader is None:
-            reader = self._reader = self._make_reader()
+            with self._making:
+                reader = self._reader = self._reader or self._make_reader()
         with reader.connect() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self.lasting)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A transaction that commits at the end of the block; its after-commit effects run then."""
         with self._turn, self.engine.begin() as connection:
-            tx = Transaction(connection)
+            tx = Transaction(connection, self.lasting)
             yield tx
         tx.run_effects()
 
@@ -219,9 +234,7 @@ class Database:
             if not url.database or url.database == ":memory:" or "mode=" in str(url):
                 return self.engine
             return self._make_engine(_read_only_sqlite(url), writes=False)
-        if self._slave_url:
-            return self._make_engine(self._slave_url, writes=False)
-        return self.engine
+        return self._make_engine(self._slave_url or self.url, writes=False)
 
     def _make_engine(self, url: str, *, writes: bool) -> sa.Engine:
         if make_url(url).get_backend_name() == "sqlite":
@@ -233,6 +246,10 @@ class Database:
         self._engines.append(engine)
         if engine.dialect.name == "mysql":
             _read_committed(engine)
+        if not writes:
+            without_transactions(engine)
+        # The engine was tried out when it was made; that connection has not heard of this.
+        engine.dispose()
         return engine
 
 
@@ -267,9 +284,6 @@ def _read_committed(engine: sa.Engine) -> None:
         cursor = connection.cursor()
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.close()
-
-    # The engine was tried out when it was made; that connection has not heard of this.
-    engine.dispose()
 
 
 # One lock for each SQLite file that this process writes. SQLite itself only polls for its lock, with growing pauses and

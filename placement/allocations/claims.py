@@ -21,8 +21,8 @@ from placement import codes
 from placement.db.models import resource_classes
 from placement.db.queries import (
     allocations,
+    blocks,
     changes,
-    claim_blocks,
     claiming,
     consumers,
     providers,
@@ -239,7 +239,7 @@ def _write_first(tx: Transaction, claim: Claim, scene: Scene) -> None:
     shares = [(holding.provider_id, holding.class_id, holding.used) for holding in held]
     touched = sorted({holding.provider_id for holding in held})
     try:
-        claim_blocks.write_first(tx, claim, shares, touched)
+        blocks.write_first(tx, claim, shares, touched)
     except db_exc.DBDuplicateEntry as exc:
         # Or a reader of the feed took this writer for dead; a fresh transaction cures both.
         raise LostRace(claim.consumer_uuid) from exc

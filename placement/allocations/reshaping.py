@@ -75,7 +75,8 @@ def _replace_inventories(
             )
         require_generation(held[uuid], offer.generation)
         offered = {class_ids[name]: stock for name, stock in offer.inventories.items()}
-        inventories.replace(tx, held[uuid].id, offered)
+        inventories.delete_all(tx, held[uuid].id)
+        inventories.insert_all(tx, held[uuid].id, offered)
 
 
 def _require_offered(tx: Transaction, provider: Held) -> None:

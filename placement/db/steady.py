@@ -48,7 +48,7 @@ class SteadyReader:
             connection = self._database.engine.connect()
             self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         try:
-            yield Transaction(self._connection)
+            yield Transaction(self._connection, self._database.lasting)
         except Problem:
             raise
         except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from groundwork.database import Transaction
 from groundwork.errors import Conflict, NotFound
 from placement import codes
-from placement.db.queries import changes, providers
+from placement.db.queries import endings, providers
 from placement.db.queries.providers import Held
 
 
@@ -32,9 +32,8 @@ def require_generation(held: Held, generation: int) -> None:
 
 
 def changed(tx: Transaction, held: Held) -> int:
-    """Tell the world that the provider changed; its new generation."""
-    providers.raise_generation(tx, [held.id])
-    changes.record(tx, [held.id])
+    """Tell the world that the provider changed, as the last thing in this transaction; its new generation."""
+    endings.raise_generation(tx, held.id)
     return held.generation + 1
 
 

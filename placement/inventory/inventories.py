@@ -69,11 +69,14 @@ class Inventories:
                 raise Invalid(
                     f"Unknown resource class in inventory for resource provider {provider_uuid}: {exc}"
                 ) from exc
-            dropped = inventories.classes_of(tx, held.id) - set(class_ids.values())
+            present = inventories.classes_of(tx, held.id)
+            dropped = present - set(class_ids.values())
             used = allocations.used_classes(tx, held.id, dropped)
             if used:
                 raise in_use(provider_uuid, used)
-            stored = inventories.replace(
+            if present:
+                inventories.delete_all(tx, held.id)
+            stored = inventories.insert_all(
                 tx, held.id, {class_ids[name]: stock for name, stock in offered.items()}
             )
             return Offer(changed(tx, held), stored)
@@ -98,7 +101,8 @@ class Inventories:
                     f"Update conflict: inventory of {name} exists at {provider_uuid} already.",
                     code=codes.CONCURRENT_UPDATE,
                 ) from exc
-            return Offer(changed(tx, held), inventories.of_provider(tx, held.id))
+            stored = inventories.of_provider(tx, held.id)
+            return Offer(changed(tx, held), stored)
 
         return self._run(work)
 
@@ -116,7 +120,8 @@ class Inventories:
             class_id = named.ids_of(tx, resource_classes, [name]).get(name)
             if class_id is None or not inventories.update(tx, held.id, class_id, offered):
                 raise Invalid(f"No inventory record with resource class {name} at {provider_uuid}.")
-            return Offer(changed(tx, held), inventories.of_provider(tx, held.id))
+            stored = inventories.of_provider(tx, held.id)
+            return Offer(changed(tx, held), stored)
 
         return self._run(work)
 
@@ -152,7 +157,7 @@ class Inventories:
             used = allocations.used_classes(tx, held.id)
             if used:
                 raise in_use(provider_uuid, used)
-            inventories.replace(tx, held.id, {})
+            inventories.delete_all(tx, held.id)
             changed(tx, held)
 
         self._run(work)

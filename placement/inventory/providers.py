@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from oslo_db import exception as db_exc
 
+from groundwork.columns import now
 from groundwork.database import Database, Transaction
 from groundwork.errors import Conflict, Invalid
 from placement import codes
-from placement.db.queries import allocations, changes, provider_filters, providers
+from placement.db.queries import allocations, changes, endings, provider_filters, providers
 from placement.inventory import trees
 from placement.inventory.guarding import hold, no_provider
 from placement.records import Provider, ProviderQuery
@@ -62,8 +63,12 @@ class Providers:
                 )
                 raise Invalid(f'Unable to create resource provider "{name}", {uuid}: {why}')
             parent_id = parent[parent_uuid].id if parent_uuid else None
-            changes.record(tx, [providers.insert(tx, uuid=uuid, name=name, parent_id=parent_id)])
-            return _known(tx, uuid)
+            own_id, moment = providers.insert(tx, uuid=uuid, name=name, parent_id=parent_id), now()
+            root_id, root_uuid = (
+                (own_id, uuid) if parent_id is None else providers.root_of(tx, parent_id)
+            )
+            endings.place(tx, own_id, root_id, moment)
+            return Provider(own_id, uuid, name, 0, parent_uuid, root_uuid, moment)
 
         try:
             return self._database.run(work)

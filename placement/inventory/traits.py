@@ -15,8 +15,6 @@ from placement.db.queries import named, provider_filters, providers, traits
 from placement.inventory.guarding import changed, hold, no_provider, require_generation
 from placement.records import Named, TraitQuery
 
-CUSTOM_PREFIX = "CUSTOM_"
-
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -68,7 +66,7 @@ class Traits:
 
         def work(tx: Transaction) -> None:
             found = _known(tx, name)
-            if not name.startswith(CUSTOM_PREFIX):
+            if not named.is_custom(name):
                 raise Invalid(f"Cannot delete standard trait {name}.")
             if traits.is_carried(tx, found.id):
                 raise _in_use(name)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import pymysql
 import pytest
 import sqlalchemy as sa
+from oslo_db import exception as db_exc
 
 from groundwork import pooling
 from groundwork.database import Database, Transaction
@@ -36,6 +39,21 @@ def narrow(database_url: str) -> Iterator[Database]:
     yield database
     NOTES.drop(database.engine)
     database.dispose()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What ends transactions, as the driver of MariaDB sends it; psycopg2 sends it out of our sight."""
+    texts: list[str] = []
+    for word in ("commit", "rollback"):
+        end = getattr(pymysql.connections.Connection, word)
+
+        def seen(connection: Any, end: Any = end, word: str = word) -> None:
+            texts.append(word.upper())
+            end(connection)
+
+        monkeypatch.setattr(pymysql.connections.Connection, word, seen)
+    return texts
 
 
 def own_id(database: Database) -> int:
@@ -102,3 +120,44 @@ def test_a_reader_comes_back_without_its_snapshot(narrow: Database, database_url
     other.run(write)
     other.dispose()
     assert count(narrow) == 1
+
+
+def test_a_block_that_commits_leaves_nothing_to_commit_and_nothing_to_take_back(
+    narrow: Database, sent: list[str]
+) -> None:
+    with narrow.write() as tx:
+        if not tx.takes_blocks:
+            return
+        sent.clear()  # The first connection was tried out.
+        tx.commit_block("INSERT INTO pooling_notes VALUES (%s)", parameters=("in a block",))
+    assert sent == []
+    assert count(narrow) == 1
+
+
+def test_the_transaction_after_such_a_block_is_committed_as_ever(narrow: Database) -> None:
+    with narrow.write() as tx:
+        if tx.takes_blocks:
+            tx.commit_block("INSERT INTO pooling_notes VALUES (%s)", parameters=("in a block",))
+    before = count(narrow)
+    narrow.run(write)
+    assert count(narrow) == before + 1
+
+
+def test_a_block_that_fails_commits_nothing(narrow: Database) -> None:
+    def fail() -> None:
+        with narrow.write() as tx:
+            write(tx)
+            if not tx.takes_blocks:
+                raise sa.exc.DatabaseError("", {}, RuntimeError())
+            tx.commit_block("INSERT INTO pooling_notes VALUES (1, 2, 3)")
+
+    with pytest.raises((db_exc.DBError, sa.exc.DatabaseError)):
+        fail()
+    assert count(narrow) == 0
+
+
+def test_a_reader_neither_begins_nor_ends_anything(narrow: Database, sent: list[str]) -> None:
+    assert count(narrow) == 0
+    sent.clear()  # The first connection was tried out.
+    assert count(narrow) == 0
+    assert sent == []

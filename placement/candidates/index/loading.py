@@ -20,8 +20,6 @@ _AT_ONCE = 2000
 # Different lists remembered; each costs some hundred bytes.
 _MANY_LISTS = 50_000
 
-_CUSTOM_PREFIX = "CUSTOM_"
-
 
 class Loader:
     """Loads facts, and knows the names of traits, which never change."""
@@ -53,7 +51,7 @@ class Loader:
         """:raises UnknownNames: one of these does not exist."""
         for table, some in names.items():
             present = known_ids(tx, table, self._unsure(table, some)).keys()
-            lasting = {name for name in present if not name.startswith(_CUSTOM_PREFIX)}
+            lasting = {name for name in present if not named.is_custom(name)}
             self._lasting.setdefault(table, set()).update(lasting)
 
     def _unsure(self, table: sa.Table, names: Collection[str]) -> set[str]:

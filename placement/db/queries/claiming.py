@@ -22,7 +22,7 @@ from placement.db.models import (
     resource_classes,
     resource_providers,
 )
-from placement.db.queries import claim_blocks
+from placement.db.queries import blocks
 from placement.db.queries.allocations import Holding
 from placement.db.queries.plain import plain_only
 from placement.records import Consumer, Inventory
@@ -73,7 +73,7 @@ def lock_and_read(
     """Both, one after the other; in one trip where the database takes them together."""
     providers, who = plain_only(provider_uuids), plain_only(consumer_uuids)
     if tx.takes_blocks and providers and who:
-        return _scene_of(claim_blocks.lock_and_read(tx, scene(), providers, who))
+        return _scene_of(blocks.lock_and_read(tx, scene(), providers, who))
     raise_generations(tx, provider_uuids)
     return read(tx, provider_uuids, consumer_uuids)
 

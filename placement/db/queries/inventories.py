@@ -55,15 +55,19 @@ def classes_of(tx: Transaction, provider_id: int) -> frozenset[int]:
     return frozenset(tx.execute(_class_ids(), {"provider": provider_id}).scalars())
 
 
-def replace(
+def delete_all(tx: Transaction, provider_id: int) -> None:
+    """Let the provider offer nothing."""
+    tx.execute(_delete_all(), {"provider": provider_id})
+
+
+def insert_all(
     tx: Transaction, provider_id: int, offered: Mapping[int, Inventory]
 ) -> dict[str, Inventory]:
-    """Let the provider offer just this, by class id; the same by class, as it is stored."""
+    """Let a provider that offers nothing offer this, by class id; the same by class, as it is stored."""
     moment = now()
     stored = {
         class_id: replaced(stock, updated_at=moment) for class_id, stock in sorted(offered.items())
     }
-    tx.execute(_delete_all(), {"provider": provider_id})
     if stored:
         tx.execute(_insert(), [_row(provider_id, *item) for item in stored.items()])
     return {stock.resource_class: stock for stock in stored.values()}

@@ -13,6 +13,11 @@ from placement.db.queries.plain import is_plain, plain_only
 from placement.records import Named
 
 
+def is_custom(name: str) -> bool:
+    """Whether a name is the operator's own, and may be removed again; the others are standard."""
+    return name.startswith("CUSTOM_")
+
+
 def find_named(tx: Transaction, table: sa.Table, name: str) -> Named | None:
     """The row with this name."""
     if not is_plain(name):
@@ -31,12 +36,21 @@ def list_named(
 
 
 def those_named(tx: Transaction, table: sa.Table, names: Collection[str]) -> tuple[Named, ...]:
-    """The rows with these names, in the order of their ids; names that do not exist are left out."""
-    asked = plain_only(names)
-    if not asked:
-        return ()
-    rows: Iterable[Any] = tx.execute(_with_names(table), {"names": asked})
-    return tuple(Named(*row) for row in rows)
+    """The rows with these names, in the order of their ids; names that do not exist are left out.
+
+    Standard names are asked for once: nobody can remove or rename them.
+    """
+    standard: dict[str, Named] = tx.lasting.setdefault(table.name, {})
+    wanted = set(names)
+    found = [standard[name] for name in wanted if name in standard]
+    asked = plain_only(wanted - standard.keys())
+    if asked:
+        rows: Iterable[Any] = tx.execute(_with_names(table), {"names": asked})
+        for row in (Named(*each) for each in rows):
+            found.append(row)
+            if not is_custom(row.name):
+                standard[row.name] = row
+    return tuple(sorted(found, key=lambda row: row.id))
 
 
 def ids_of(tx: Transaction, table: sa.Table, names: Collection[str]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -104,17 +105,21 @@ def lock_trees(tx: Transaction, provider_ids: Iterable[int]) -> dict[int, Place]
 
 
 def insert(tx: Transaction, *, uuid: str, name: str, parent_id: int | None) -> int:
-    """The id of a new provider, placed under its parent (whose row the caller has locked) or as a root."""
-    own = resource_providers.c
+    """The id of a new provider, whose tree is not said yet (:func:`place`)."""
     values = {"uuid": uuid, "name": name, "parent_provider_id": parent_id}
-    new_id = _inserted_id(tx.execute(_insert(), values))
-    root_id = new_id
-    if parent_id is not None:
-        root_id = tx.execute(
-            sa.select(own.root_provider_id).where(own.id == parent_id)
-        ).scalar_one()
-    tx.execute(_place(), {"own_id": new_id, "root_id": root_id})
-    return new_id
+    return _inserted_id(tx.execute(_insert(), values))
+
+
+def root_of(tx: Transaction, provider_id: int) -> tuple[int, str]:
+    """Id and uuid of the root of the tree that this provider is in; the caller has locked its row."""
+    row: Any = tx.execute(_root_of(), {"own_id": provider_id}).one()
+    return row[0], row[1]
+
+
+def place(tx: Transaction, provider_id: int, root_id: int, moment: datetime) -> None:
+    """Put a new provider into the tree of this root, as of this moment."""
+    values = {"own_id": provider_id, "root_id": root_id, "updated_at": moment}
+    tx.execute(_place(), values)
 
 
 def rename(tx: Transaction, provider_id: int, name: str) -> None:
@@ -208,6 +213,16 @@ def _find() -> sa.Select[Any]:
 @cache
 def _insert() -> sa.Insert:
     return sa.insert(resource_providers)
+
+
+@cache
+def _root_of() -> sa.Select[Any]:
+    own = resource_providers
+    return (
+        sa.select(_root.c.id, _root.c.uuid)
+        .join_from(own, _root, own.c.root_provider_id == _root.c.id)
+        .where(own.c.id == sa.bindparam("own_id"))
+    )
 
 
 @cache
