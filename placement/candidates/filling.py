@@ -43,11 +43,12 @@ class Solutions:
             yield self._known[number]
             number += 1
 
-    def only_one(self) -> Solution | None:
-        """The solution, when there is exactly one."""
-        if len(self._known) < 2 and (self._known or self._knows_one_more()):
-            self._knows_one_more()
-        return self._known[0] if len(self._known) == 1 else None
+    def when_few(self, count: int) -> tuple[Solution, ...] | None:
+        """All of them, if there are no more than so many and at least one; no more than that are looked for."""
+        while len(self._known) <= count:
+            if not self._knows_one_more():
+                return tuple(self._known) or None
+        return None
 
     def _knows_one_more(self) -> bool:
         if self._rest is not None:

@@ -21,11 +21,16 @@ from placement.candidates.plan import Codes, Plan, codes_of, make_plan
 from placement.candidates.request import CandidateRequest
 
 Candidate = tuple[Tree, Solution]
-Run = tuple[list[Tree], Solution]
+#: Trees one after the other, and what each of them gives, in this order.
+Run = tuple[list[Tree], tuple[Solution, ...]]
 
 # Trees looked at in one go: as many as are wanted, at least these because some give nothing, and at most those.
 _FEW_TREES = 16
 _MOST_TREES = 2048
+
+# Trees that look alike are handed on together with all their solutions when these are no more; more would have to be
+# looked for although few may be wanted.
+_FEW_SOLUTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +55,16 @@ def search(
 
     They have to be taken before the index changes. ``chance`` is what a shuffled order draws from.
     """
-    for trees, solution in search_runs(index, request, order, chance):
+    for trees, solutions in search_runs(index, request, order, chance):
         for tree in trees:
-            yield tree, solution
+            for solution in solutions:
+                yield tree, solution
 
 
 def search_runs(
     index: Index, request: CandidateRequest, order: Order, chance: random.Random | None = None
 ) -> Iterator[Run]:
-    """The same, in the same order, with trees that follow each other and have the same solution taken together."""
+    """The same, in the same order, with trees that follow each other and have the same solutions taken together."""
     bounds = [bound for bound in (request.limit, order.at_most) if bound is not None]
     wanted = min(bounds, default=None)
     plan = make_plan(index, request)
@@ -130,43 +136,47 @@ def _alike(trees: list[Tree], codes: Codes) -> Iterator[tuple[list[Tree], tuple[
 def _one_by_one(found: Iterable[tuple[list[Tree], Solutions]]) -> Iterator[Run]:
     """Each tree is exhausted before the next."""
     for trees, solutions in found:
-        only = solutions.only_one()
-        if only is not None:
-            yield trees, only
+        few = solutions.when_few(_FEW_SOLUTIONS)
+        if few is not None:
+            yield trees, few
             continue
         for tree in trees:
             for one in solutions:
-                yield [tree], one
+                yield [tree], (one,)
 
 
 def _cut(found: Iterable[Run], wanted: int) -> Iterator[Run]:
     """The first so many."""
-    for trees, solution in found:
-        if len(trees) >= wanted:
-            yield trees[:wanted], solution
+    for trees, solutions in found:
+        whole, more = divmod(wanted, len(solutions))
+        if whole < len(trees):
+            if whole:
+                yield trees[:whole], solutions
+            if more:
+                yield [trees[whole]], solutions[:more]
             return
-        wanted -= len(trees)
-        yield trees, solution
+        yield trees, solutions
+        wanted -= len(trees) * len(solutions)
 
 
 def _take_turns(found: Iterable[tuple[list[Tree], Solutions]]) -> Iterator[Run]:
     """One of each tree, then one more of each that has more; a tree is looked at when its first turn comes."""
     waiting: deque[tuple[Tree, Iterator[Solution]]] = deque()
     for trees, solutions in found:
-        only = solutions.only_one()
+        only = solutions.when_few(1)
         if only is not None:
             yield trees, only
             continue
         for tree in trees:
             rest = iter(solutions)
             for one in rest:
-                yield [tree], one
+                yield [tree], (one,)
                 waiting.append((tree, rest))
                 break
     while waiting:
         tree, rest = waiting.popleft()
         for one in rest:
-            yield [tree], one
+            yield [tree], (one,)
             waiting.append((tree, rest))
             break
 
@@ -174,15 +184,16 @@ def _take_turns(found: Iterable[tuple[list[Tree], Solutions]]) -> Iterator[Run]:
 def _each_once(found: Iterable[Run], request: CandidateRequest) -> Iterator[Run]:
     """Leave out what another tree gave already, which happens only when nothing but sharing providers is used."""
     seen: set[object] = set()
-    for trees, solution in found:
-        if not solution.only_sharing:
-            yield trees, solution
+    for trees, solutions in found:
+        if not any(solution.only_sharing for solution in solutions):
+            yield trees, solutions
             continue
         for tree in trees:
-            key = _key(tree, solution, request)
-            if key not in seen:
-                seen.add(key)
-                yield [tree], solution
+            for solution in solutions:
+                key = _key(tree, solution, request) if solution.only_sharing else None
+                if key is None or key not in seen:
+                    seen.add(key)
+                    yield [tree], (solution,)
 
 
 def _key(tree: Tree, solution: Solution, request: CandidateRequest) -> object:

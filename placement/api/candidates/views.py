@@ -24,21 +24,24 @@ from placement.candidates.search import Run
 # A piece of JSON with gaps for uuids, and what picks those from the uuids of a tree.
 Template = tuple[bytes, Callable[[tuple[bytes, ...]], tuple[bytes, ...]]]
 
+# The trees that answer with some solutions.
+Used = Mapping[tuple[Solution, ...], list[Tree]]
+
 
 def show_candidates(
     call: Call, index: Index, found: Iterable[Run], classes: frozenset[str]
 ) -> bytes:
     """The whole answer; ``classes`` are those asked for, the only ones that summaries held below 1.27."""
-    templates: dict[Solution, Template] = {}
-    used: dict[Solution, list[Tree]] = {}
+    templates: dict[tuple[Solution, ...], Template] = {}
+    used: dict[tuple[Solution, ...], list[Tree]] = {}
     requests: list[bytes] = []
-    for trees, solution in found:
-        known = templates.get(solution)
+    for trees, solutions in found:
+        known = templates.get(solutions)
         if known is None:
-            known = templates[solution] = _template(call, solution)
-            used[solution] = []
+            known = templates[solutions] = _template(call, solutions)
+            used[solutions] = []
         requests.append(_filled(known, trees))
-        used[solution] += trees
+        used[solutions] += trees
     summaries = (
         _summaries_of_trees(index, used)
         if since(call, 29)
@@ -64,9 +67,15 @@ def _joined(requests: list[bytes], summaries: list[bytes]) -> bytes:
     return b",".join(requests + summaries)
 
 
-def _template(call: Call, solution: Solution) -> Template:
-    pieces: list[bytes] = []
+def _template(call: Call, solutions: tuple[Solution, ...]) -> Template:
     gaps: list[int] = []
+    pieces = [_piece(call, solution, gaps) for solution in solutions]
+    return b",".join(pieces), _picking(gaps)
+
+
+def _piece(call: Call, solution: Solution, gaps: list[int]) -> bytes:
+    """The JSON of one candidate; the places of the providers that are missing in it go to ``gaps``."""
+    pieces: list[bytes] = []
 
     def gap(place: int) -> bytes:
         gaps.append(place)
@@ -82,30 +91,28 @@ def _template(call: Call, solution: Solution) -> Template:
             )
     joined = b",".join(pieces)
     if not since(call, 12):
-        return b'{"allocations":[' + joined + b"]}", _picking(gaps)
+        return b'{"allocations":[' + joined + b"]}"
     if not since(call, 34):
-        return b'{"allocations":{' + joined + b"}}", _picking(gaps)
+        return b'{"allocations":{' + joined + b"}}"
     mappings = b",".join(
         b'"' + suffix.encode() + b'":[' + b",".join(gap(place) for place in places) + b"]"
         for suffix, places in solution.mappings
     )
-    template = b'{"allocations":{' + joined + b'},"mappings":{' + mappings + b"}}"
-    return template, _picking(gaps)
+    return b'{"allocations":{' + joined + b'},"mappings":{' + mappings + b"}}"
 
 
 def _picking(places: list[int]) -> Callable[[tuple[bytes, ...]], tuple[bytes, ...]]:
     """What takes these places of a tuple."""
-    if len(places) == 1:
-        (place,) = places
-        return lambda uuids: (uuids[place],)
+    if len(places) < 2:
+        return lambda uuids: tuple(uuids[place] for place in places)
     return itemgetter(*places)
 
 
-def _summaries_of_trees(index: Index, used: Mapping[Solution, list[Tree]]) -> Iterator[bytes]:
+def _summaries_of_trees(index: Index, used: Used) -> Iterator[bytes]:
     """All providers of every tree that a candidate uses, as since 1.29."""
     trees: dict[Tree, None] = {}
-    for solution, found in used.items():
-        places = [place for place, _ in solution.resources]
+    for solutions, found in used.items():
+        places = {place: None for solution in solutions for place, _ in solution.resources}
         for tree in found if index.sharing else ():
             own = len(tree.own)
             for place in places:
@@ -133,13 +140,14 @@ def _summarize_fully(index: Index, row: int) -> bytes:
 def _summaries_of_used(
     call: Call,
     index: Index,
-    used: Mapping[Solution, list[Tree]],
+    used: Used,
     only: frozenset[str] | None,
 ) -> Iterator[bytes]:
     """The providers that candidates use, and no others."""
     rows = {
         tree.usable[place]: None
-        for solution, trees in used.items()
+        for solutions, trees in used.items()
+        for solution in solutions
         for place, _ in solution.resources
         for tree in trees
     }

@@ -64,7 +64,7 @@ def read(
 ) -> Scene:
     """The scene; its providers must be locked already."""
     asked = {"providers": plain_only(provider_uuids), "consumers": plain_only(consumer_uuids)}
-    return _scene_of(tx.execute(scene(), asked))
+    return _scene_of(tx.execute(_whole(), asked))
 
 
 def lock_and_read(
@@ -73,7 +73,7 @@ def lock_and_read(
     """Both, one after the other; in one trip where the database takes them together."""
     providers, who = plain_only(provider_uuids), plain_only(consumer_uuids)
     if tx.takes_blocks and providers and who:
-        return _scene_of(blocks.lock_and_read(tx, scene(), providers, who))
+        return _scene_of(blocks.lock_and_read(tx, _parts(), providers, who))
     raise_generations(tx, provider_uuids)
     return read(tx, provider_uuids, consumer_uuids)
 
@@ -107,7 +107,12 @@ def _raise() -> sa.Update:
 
 
 @cache
-def scene() -> sa.CompoundSelect[Any]:
+def _whole() -> sa.CompoundSelect[Any]:
+    return sa.union_all(*_parts())
+
+
+@cache
+def _parts() -> blocks.Scene:
     """Providers with what they offer and how much of it is held, and consumers with what they hold.
 
     SELECT 0, p.id, i.class, i.total, i.reserved, i.min, i.max, i.step, (SELECT sum(used) ...), i.ratio, p.uuid, ...
@@ -168,4 +173,4 @@ def scene() -> sa.CompoundSelect[Any]:
         .outerjoin(allocations, held.consumer_id == who.id)
         .where(who.uuid.in_(sa.bindparam("consumers", expanding=True)))
     )
-    return sa.union_all(stock, holding)
+    return stock, holding

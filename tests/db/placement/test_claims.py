@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -244,6 +245,18 @@ def test_placeholder_owner_does_not_displace_the_known_one(rooms: Rooms) -> None
     view = rooms.holdings.of_consumer(consumer)
     assert view is not None
     assert (view.consumer.project_id, view.consumer.consumer_type) == ("project", "INSTANCE")
+
+
+def test_owners_with_odd_names_are_told_apart_and_kept(rooms: Rooms) -> None:
+    host, consumer = rooms.provider("host", VCPU=10), str(uuid4())
+    odd = """q"uote's, back\\slash, [1, 2], züri \N{SNOWMAN}"""
+    for amount in (1, 2):
+        claims = [replace(claim(consumer, {host: {"VCPU": amount}}), project_id=odd, user_id=odd)]
+        rooms.claims.put(claims)
+    view = rooms.holdings.of_consumer(consumer)
+    assert view is not None
+    assert (view.consumer.project_id, view.consumer.user_id) == (odd, odd)
+    assert rooms.used(host) == 2
 
 
 def test_claims_against_the_removal_of_the_provider(rooms: Rooms) -> None:
