@@ -43,7 +43,8 @@ from groundwork.database import Database
 from nova.cells.registry import Registry
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
-from nova.clients.candidates import CandidateQuery, CandidateReader, Candidates
+from nova.clients.candidate_reader import CandidateReader
+from nova.clients.candidates import CandidateQuery, Candidates
 from nova.clients.placement import load_placement
 from nova.cmd.garbage import collect_rarely
 from nova.db.api import models as api

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,110 +105,51 @@ class ProviderSummary(msgspec.Struct, frozen=True, gc=False):
     resources: Mapping[str, Room]
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Frame:
+    """What many answers have in common. Two answers of one frame have the same requests and the same providers in the
+    same order, with the same parents, roots, traits and classes; they differ in what is used.
+    """
+
+    uuids: tuple[str, ...]
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """What is free of each class at each provider of the frame (0 where it does not have the class), to count with all
+    at once. Nobody writes into the arrays.
+    """
+
+    frame: Frame
+    free: Mapping[str, npt.NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, summaries: Mapping[str, ProviderSummary]) -> Columns:
+        """The columns of an answer that resembles no other: its frame is its own.
+
+        :raises OverflowError: amounts are beyond all sense.
+        """
+        positions = {uuid: position for position, uuid in enumerate(summaries)}
+        names = {name for each in summaries.values() for name in each.resources}
+        free = {name: np.zeros(len(summaries), dtype=np.int64) for name in names}
+        for position, each in enumerate(summaries.values()):
+            for name, room in each.resources.items():
+                free[name][position] = room.capacity - room.used
+        return cls(Frame(tuple(summaries), positions), free)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The answer, in Placement's order; ``summaries`` by provider uuid."""
+    """The answer, in Placement's order; ``summaries`` by provider uuid.
+
+    ``columns`` says the same as the summaries do, where an answer resembles an earlier one; None elsewhere.
+    """
 
     requests: tuple[AllocationRequest, ...]
     summaries: Mapping[str, ProviderSummary]
-
-
-class CandidateReader:
-    """Reads answers, and remembers the pieces of which they are made. Thread safe.
-
-    Between two answers only the hosts differ that a server was placed on: nine hundred and some of a thousand pieces
-    are the same bytes as before, and to recognize them takes half as long as to read them. What was read of the same
-    bytes is the same, so nothing has to be forgotten for being outdated.
-    """
-
-    def __init__(self, *, pieces: int = 50_000) -> None:
-        """``pieces``: so many, of a kilobyte or two each, are remembered at most. Fewer than an answer has make
-        remembering useless; more of them take memory.
-        """
-        self._most = pieces
-        self._requests: dict[bytes, AllocationRequest] = {}
-        self._summaries: dict[str, tuple[bytes, ProviderSummary]] = {}
-        self._traits: dict[bytes, frozenset[str]] = {}
-
-    def read(self, body: bytes) -> Candidates:
-        """Read ``GET /allocation_candidates`` of 1.34 and later.
-
-        :raises msgspec.MsgspecError: the body is not of that shape.
-        """
-        answer = _ANSWER.decode(body)
-        self._make_room()
-        requests, summaries = self._requests, self._summaries
-        found = []
-        for raw in answer.allocation_requests:
-            written = bytes(raw)
-            request = requests.get(written)
-            found.append(self._request(written) if request is None else request)
-        providers = {}
-        for uuid, raw in answer.provider_summaries.items():
-            written = bytes(raw)
-            known = summaries.get(uuid)
-            if known is None or known[0] != written:
-                known = summaries[uuid] = (written, self._summary(uuid, written))
-            providers[uuid] = known[1]
-        return Candidates(tuple(found), providers)
-
-    def _request(self, written: bytes) -> AllocationRequest:
-        wire = _REQUEST.decode(written)
-        resources = {uuid: on.resources for uuid, on in wire.allocations.items()}
-        return self._requests.setdefault(written, AllocationRequest(resources, wire.mappings))
-
-    def _summary(self, uuid: str, written: bytes) -> ProviderSummary:
-        wire = _SUMMARY.decode(written)
-        # Hosts of one kind have the same few dozen traits.
-        traits = bytes(wire.traits)
-        known = self._traits.get(traits)
-        if known is None:
-            known = self._traits[traits] = _TRAITS.decode(traits)
-        return ProviderSummary(
-            uuid=uuid,
-            parent=wire.parent_provider_uuid,
-            root=wire.root_provider_uuid,
-            traits=known,
-            resources=wire.resources,
-        )
-
-    def _make_room(self) -> None:
-        # Whole, and by new dictionaries: other threads may be reading in the old ones.
-        if len(self._requests) > self._most:
-            self._requests = {}
-        if len(self._summaries) > self._most:
-            self._summaries = {}
-        if len(self._traits) > self._most:
-            self._traits = {}
+    columns: Columns | None = field(default=None, compare=False)
 
 
 def _traits(required: tuple[str, ...], forbidden: tuple[str, ...]) -> str:
     return ",".join((*required, *(f"!{trait}" for trait in forbidden)))
-
-
-class _On(msgspec.Struct, gc=False):
-    resources: dict[str, int]
-
-
-class _Request(msgspec.Struct, gc=False):
-    allocations: dict[str, _On]
-    mappings: dict[str, tuple[str, ...]]
-
-
-class _Summary(msgspec.Struct, gc=False):
-    resources: dict[str, Room]
-    traits: msgspec.Raw
-    parent_provider_uuid: str | None
-    root_provider_uuid: str
-
-
-class _Answer(msgspec.Struct, gc=False):
-    allocation_requests: list[msgspec.Raw]
-    provider_summaries: dict[str, msgspec.Raw]
-
-
-# Made while this module is loaded, by one thread: see groundwork.typed.
-_ANSWER: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_Answer)
-_REQUEST: msgspec.json.Decoder[_Request] = msgspec.json.Decoder(_Request)
-_SUMMARY: msgspec.json.Decoder[_Summary] = msgspec.json.Decoder(_Summary)
-_TRAITS: msgspec.json.Decoder[frozenset[str]] = msgspec.json.Decoder(frozenset[str])

@@ -13,7 +13,8 @@ import requests
 from oslo_config import cfg
 
 from groundwork.errors import Conflict, Invalid, Unavailable
-from nova.clients.candidates import CandidateQuery, CandidateReader, Candidates, RequestGroup
+from nova.clients.candidate_reader import CandidateReader
+from nova.clients.candidates import CandidateQuery, Candidates, RequestGroup
 from nova.clients.deadline import Deadline
 from nova.clients.explanations import Explanation, parse_explanation
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom, problem_of

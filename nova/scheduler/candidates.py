@@ -1,17 +1,13 @@
-"""Candidates of one decision: hosts, the ways to fit a server on each, and what is left there."""
+"""A candidate: a host, the ways to fit a server on it, and what is left there."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 
-from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary
+from nova.clients.candidates import AllocationRequest, ProviderSummary
 from nova.scheduler.host_view import HostView
-
-# On providers that serve the members of their aggregates, such as a storage pool.
-_SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
 
 
 class Ledger:
@@ -70,8 +66,6 @@ class Candidate:
     requests: list[AllocationRequest]
     providers: tuple[str, ...]
     ledger: Ledger
-    #: What Placement said of the provider, if it is the only one.
-    alone: ProviderSummary | None = None
 
     def free(self, resource_class: str) -> int:
         """What is left of a class on all providers that the ways use, shared ones included."""
@@ -91,77 +85,3 @@ class Candidate:
             if fits(request):
                 return request
         return None
-
-
-def free_on_each(candidates: Sequence[Candidate], *resource_classes: str) -> list[int]:
-    """What :meth:`Candidate.free` says of these classes together, for each candidate.
-
-    Three weighers ask it of a thousand candidates for every decision; one loop takes far less than all their calls.
-    """
-    if not candidates:
-        return []
-    # All candidates of a decision have the same ledger.
-    if not candidates[0].ledger.is_untouched or not all(each.alone for each in candidates):
-        return [sum(map(each.free, resource_classes)) for each in candidates]
-    rooms = [each.alone.resources for each in candidates if each.alone]
-    found = [0] * len(rooms)
-    for name in resource_classes:
-        if any(name in each for each in rooms):
-            found = [
-                free + room.capacity - room.used if (room := each.get(name)) else free
-                for free, each in zip(found, rooms, strict=True)
-            ]
-    return found
-
-
-def nodes_among(answer: Candidates) -> set[str]:
-    """The roots of all providers in Placement's answer, less those that only share what they have."""
-    summaries = answer.summaries.values()
-    return {s.root for s in summaries} - {s.root for s in summaries if _SHARING_TRAIT in s.traits}
-
-
-def group_by_host(answer: Candidates, hosts: Mapping[str, HostView]) -> tuple[Candidate, ...]:
-    """One candidate for each known host of the answer, by host and node name.
-
-    The order does not depend on the order of the answer, except among the ways of one host.
-    """
-    summaries = answer.summaries
-    ledger = Ledger(summaries)
-    ways: dict[str, list[AllocationRequest]] = {}
-    # Nodes of which one way or other uses another provider too.
-    wide: set[str] = set()
-    for request in answer.requests:
-        node_uuid = _node_of(request, summaries, hosts)
-        if node_uuid is not None:
-            ways.setdefault(node_uuid, []).append(request)
-            if len(request.allocations) > 1 or node_uuid not in request.allocations:
-                wide.add(node_uuid)
-    found = [
-        Candidate(hosts[uuid], requests, _providers(uuid, requests), ledger)
-        if uuid in wide
-        else Candidate(hosts[uuid], requests, (uuid,), ledger, summaries.get(uuid))
-        for uuid, requests in ways.items()
-    ]
-    found.sort(key=attrgetter("host.host", "host.node"))
-    return tuple(found)
-
-
-def _node_of(
-    request: AllocationRequest,
-    summaries: Mapping[str, ProviderSummary],
-    hosts: Mapping[str, HostView],
-) -> str | None:
-    """The node of a way: the one root among its providers that is a host, the others are shared."""
-    for provider in request.allocations:
-        # The provider is the node itself nearly always.
-        if provider in hosts:
-            return provider
-        summary = summaries.get(provider)
-        if summary is not None and summary.root in hosts:
-            return summary.root
-    return None
-
-
-def _providers(node_uuid: str, requests: Sequence[AllocationRequest]) -> tuple[str, ...]:
-    used = {provider for request in requests for provider in request.allocations}
-    return (node_uuid, *sorted(used - {node_uuid}))

@@ -7,9 +7,8 @@ nothing outside is read or written.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,12 @@ import numpy.typing as npt
 from nova.clients.candidates import AllocationRequest
 from nova.domain.request_spec import RequestSpec
 from nova.scheduler.candidates import Candidate
+from nova.scheduler.field import Numbers
 from nova.scheduler.filters import Filter, Reason
 from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.prefilters import Prefilter, Restriction, combine
+from nova.scheduler.shortcuts import speaks_for
 from nova.scheduler.weights import Weigher
 
 #: The constraint that the request names another host.
@@ -75,7 +77,7 @@ class Standings:
     """
 
     def __init__(
-        self, ask: Ask, candidates: Iterable[Candidate], rules: Rules, *, seed: int
+        self, ask: Ask, candidates: Sequence[Candidate], rules: Rules, *, seed: int
     ) -> None:
         self._ask = ask
         self._rules = rules
@@ -88,27 +90,34 @@ class Standings:
         )
         self.removed = _counts(self._filters)
         self.rejected: dict[str, str] = {}
-        self.candidates = self._passing(candidates)
-        self._positions = {id(c): position for position, c in enumerate(self.candidates)}
+        self.candidates = self._passing(Lineup.of(candidates))
+        #: Of those that somebody was given.
+        self._positions: dict[int, int] = {}
+        self._like_aggregates = self.candidates.by_aggregates()
         # Only then may a multiplier differ from host to host.
-        self._in_aggregates = any(candidate.host.aggregates for candidate in self.candidates)
+        self._in_aggregates = any(host.aggregates for host in self._like_aggregates[1])
         self._weighers = tuple(w for w in rules.weighers if w.multiplier or self._in_aggregates)
-        self._raw = self._table(lambda w: w.weigh_all(self.candidates, ask))
+        self._raw = self._table(lambda w: _weigh_all(w, self.candidates, ask))
         self._multipliers = self._table(self._multipliers_of)
         self._is_in = np.ones(len(self.candidates), dtype=bool)
-        self._order: list[int] | None = None
+        self._order: npt.NDArray[np.intp] | None = None
         self._weights = np.zeros(len(self.candidates))
         self._best_are_equal = 0
 
     def ranked(self) -> tuple[Candidate, ...]:
         """All that can take one more server, best first; equal ones by host and node name."""
-        return tuple(self.candidates[index] for index in self._ranking())
+        return tuple(self.best_first())
+
+    def best_first(self) -> Iterator[Candidate]:
+        """As ``ranked``, for those who do not need all."""
+        for index in self._ranking():
+            yield self._at(int(index))
 
     def best(self) -> tuple[Candidate, AllocationRequest] | None:
         """Where the next server goes; None when nothing is left."""
         order = self._ranking()
-        while order:
-            candidate = self.candidates[order[self._pick(order)]]
+        while len(order):
+            candidate = self._at(int(order[self._pick(order)]))
             way = candidate.way()
             if way is not None:
                 return candidate, way
@@ -133,15 +142,15 @@ class Standings:
         else:
             # What it shares with other hosts has become less for all of them.
             used = set(candidate.providers)
-            self._weigh_again([c for c in self.candidates if used.intersection(c.providers)])
+            self._weigh_again([c for c in self._every() if used.intersection(c.providers)])
 
     def _group_has_grown(self, host: str) -> None:
         """A member of the request's group was placed: what the group wants of every host may be another thing now."""
         self._ask = self._ask.after_placing(host)
-        for other in self.candidates:
+        for other in self._every():
             if self._is_in[self._positions[id(other)]] and self._why_not(other):
                 self._leave(other)
-        self._weigh_again(self.candidates)
+        self._weigh_again(self._every())
 
     def lost(self, candidate: Candidate, way: AllocationRequest) -> None:
         """Somebody else was faster with this way; other ways on the same host stay."""
@@ -149,27 +158,39 @@ class Standings:
         if candidate.way() is None:
             self._leave(candidate)
 
-    def _passing(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+    def _at(self, position: int) -> Candidate:
+        candidate = self.candidates[position]
+        self._positions[id(candidate)] = position
+        return candidate
+
+    def _every(self) -> Iterator[Candidate]:
+        return map(self._at, range(len(self.candidates)))
+
+    def _passing(self, lineup: Lineup) -> Lineup:
         """Those that no constraint removes; one constraint after the other, as most requests have but one."""
-        left, ask = list(candidates), self._ask
+        ask = self._ask
         if self._names_hosts:
-            left = self._without(left, lambda c: _outside_of_request(c.host, ask))
+            hosts = lineup.hosts
+            lineup = self._without(
+                lineup, range(len(hosts)), lambda at: _outside_of_request(hosts[at], ask)
+            )
         for one in self._filters:
-            left = self._without(left, partial(_reject, one, ask))
-        return left
+            lineup = self._without(
+                lineup, _suspects(one, lineup, ask), _rejecting(one, lineup, ask)
+            )
+        return lineup
 
     def _without(
-        self, candidates: Iterable[Candidate], reject: Callable[[Candidate], Reason | None]
-    ) -> list[Candidate]:
-        passing = []
-        for candidate in candidates:
-            reason = reject(candidate)
-            if reason is None:
-                passing.append(candidate)
-                continue
-            self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
-            self.rejected[candidate.host.node_uuid] = reason.constraint
-        return passing
+        self, lineup: Lineup, suspects: Iterable[int], reject: Callable[[int], Reason | None]
+    ) -> Lineup:
+        refused = []
+        for position in suspects:
+            reason = reject(position)
+            if reason is not None:
+                refused.append(position)
+                self.removed[reason.constraint] = self.removed.get(reason.constraint, 0) + 1
+                self.rejected[lineup.hosts[position].node_uuid] = reason.constraint
+        return lineup.without(refused)
 
     def _leave(self, candidate: Candidate) -> None:
         self._is_in[self._positions[id(candidate)]] = False
@@ -182,15 +203,20 @@ class Standings:
                 self._raw[row, index] = weigher.weigh(candidate, self._ask)
         self._order = None
 
-    def _multipliers_of(self, weigher: Weigher) -> Sequence[float]:
+    def _multipliers_of(self, weigher: Weigher) -> Sequence[float] | Numbers:
         if not self._in_aggregates:
             return [weigher.sense * weigher.multiplier] * len(self.candidates)
-        return [weigher.multiplier_of(candidate) for candidate in self.candidates]
+        if not speaks_for(type(weigher), "multiplier_for", "multiplier_of"):
+            return [weigher.multiplier_of(candidate) for candidate in self.candidates]
+        codes, like = self._like_aggregates
+        return np.array([weigher.multiplier_for(host.aggregates) for host in like])[codes]
 
-    def _table(self, row: Callable[[Weigher], Sequence[float]]) -> npt.NDArray[np.float64]:
+    def _table(self, row: Callable[[Weigher], Sequence[float] | Numbers]) -> Numbers:
         """One row for each weigher, one column for each candidate."""
-        rows = np.array([row(weigher) for weigher in self._weighers], dtype=np.float64)
-        return rows.reshape(len(self._weighers), len(self.candidates))
+        table = np.empty((len(self._weighers), len(self.candidates)))
+        for number, weigher in enumerate(self._weighers):
+            table[number] = row(weigher)
+        return table
 
     def _why_not(self, candidate: Candidate) -> Reason | None:
         if self._names_hosts and (reason := _outside_of_request(candidate.host, self._ask)):
@@ -200,7 +226,7 @@ class Standings:
                 return reason
         return None
 
-    def _ranking(self) -> list[int]:
+    def _ranking(self) -> npt.NDArray[np.intp]:
         """Indexes of those that are in, best first. Candidates came sorted by name and the sort is stable."""
         if self._order is None:
             inside = np.flatnonzero(self._is_in)
@@ -208,10 +234,10 @@ class Standings:
             self._weights[inside] = weights
             order = np.argsort(-weights, kind="stable")
             self._best_are_equal = int(np.count_nonzero(weights == weights[order[:1]]))
-            self._order = [int(index) for index in inside[order]]
+            self._order = inside[order]
         return self._order
 
-    def _pick(self, order: Sequence[int]) -> int:
+    def _pick(self, order: npt.NDArray[np.intp]) -> int:
         subset = min(self._rules.host_subset_size, len(order))
         if self._rules.shuffle_equal:
             subset = max(subset, self._best_are_equal)
@@ -222,6 +248,26 @@ def _reject(one: Filter, ask: Ask, candidate: Candidate) -> Reason | None:
     if one.needs_room:
         return one.reject_candidate(candidate, ask)
     return one.reject(candidate.host, ask)
+
+
+def _suspects(one: Filter, lineup: Lineup, ask: Ask) -> Iterable[int]:
+    """The positions that the filter has to be asked about."""
+    if speaks_for(type(one), "suspects", "reject", "reject_candidate"):
+        return one.suspects(lineup, ask)
+    return range(len(lineup))
+
+
+def _rejecting(one: Filter, lineup: Lineup, ask: Ask) -> Callable[[int], Reason | None]:
+    if one.needs_room:
+        return lambda at: one.reject_candidate(lineup[at], ask)
+    hosts = lineup.hosts
+    return lambda at: one.reject(hosts[at], ask)
+
+
+def _weigh_all(one: Weigher, lineup: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+    if speaks_for(type(one), "weigh_all", "weigh"):
+        return one.weigh_all(lineup, ask)
+    return [one.weigh(candidate, ask) for candidate in lineup]
 
 
 def with_more_servers(host: HostView, count: int) -> HostView:
@@ -257,14 +303,12 @@ def _outside_of_request(host: HostView, ask: Ask) -> Reason | None:
     return None
 
 
-def _weights(
-    raw: npt.NDArray[np.float64], multipliers: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _weights(raw: Numbers, multipliers: Numbers) -> Numbers:
     """Each row stretched to 0..1, multiplied, and summed up by host."""
     if raw.size == 0:
         return np.zeros(raw.shape[1])
     low = raw.min(axis=1, keepdims=True)
     span = raw.max(axis=1, keepdims=True) - low
     span[span == 0] = 1.0
-    total: npt.NDArray[np.float64] = ((raw - low) / span * multipliers).sum(axis=0)
+    total: Numbers = ((raw - low) / span * multipliers).sum(axis=0)
     return total

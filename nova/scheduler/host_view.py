@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -63,10 +63,15 @@ class HostView:
 
     def aggregate_values(self, key: str) -> frozenset[str]:
         """What the aggregates of this host say under ``key``; a value with commas is several."""
-        if not self.aggregates:
-            return frozenset()
-        said = (a.metadata[key] for a in self.aggregates if key in a.metadata)
-        return frozenset(part.strip() for value in said for part in value.split(","))
+        return values_in(self.aggregates, key)
+
+
+def values_in(aggregates: Sequence[AggregateView], key: str) -> frozenset[str]:
+    """What these aggregates say under ``key``; a value with commas is several."""
+    if not aggregates:
+        return frozenset()
+    said = (a.metadata[key] for a in aggregates if key in a.metadata)
+    return frozenset(part.strip() for value in said for part in value.split(","))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ DISABLED_CELL = "enabled cells"
 SILENT_CELL = "cells that answer"
 NO_SERVICE = "compute services"
 
+# Answers that are kept as they are. More: memory, of a pointer for each host of each answer; fewer than there are
+# flavors for which Placement names different hosts: each answer is put together anew.
+_MOST_FINDS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -66,6 +70,15 @@ class _Globals:
     aggregates: Mapping[str, tuple[AggregateView, ...]]
     every_aggregate: tuple[AggregateView, ...]
     zones: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    """What was told of some nodes, in which state, and the cells that they are in."""
+
+    state: object
+    owners: tuple[int, ...]
+    known: Known
 
 
 class HostTable:
@@ -105,6 +118,7 @@ class HostTable:
         #: Answers that hold as long as ``_state`` does.
         self._found: dict[str, HostView | str] = {}
         self._state: object = None
+        self._finds: dict[frozenset[str], _Find] = {}
         self._readings = 0
         self._reading_took_s = 0.0
 
@@ -121,9 +135,37 @@ class HostTable:
             at = self.moment()
             known = self._refresh_globals(at, not_before)
             enabled = self._enabled_cells()
-            self._refresh(self._owners(node_uuids, known, enabled, at, not_before), at, not_before)
+            found = self._kept(node_uuids, enabled)
+            if found is None:
+                owners = self._owners(node_uuids, known, enabled, at, not_before)
+            else:
+                owners = [enabled[owner] for owner in found.owners if owner in enabled]
+            self._refresh(owners, at, not_before)
+            if found is not None and found.state == self._state_of(enabled):
+                return found.known
             self._note_unknown(node_uuids, known, enabled, at)
-            return self._known(node_uuids, known, enabled)
+            told = self._known(node_uuids, known, enabled)
+            if isinstance(node_uuids, frozenset):
+                self._keep(node_uuids, told)
+            return told
+
+    def _kept(self, node_uuids: Collection[str], enabled: Mapping[int, Cell]) -> _Find | None:
+        """What was told of these nodes since anything was read last."""
+        found = self._finds.get(node_uuids) if isinstance(node_uuids, frozenset) else None
+        return found if found is not None and found.state == self._state_of(enabled) else None
+
+    def _keep(self, node_uuids: frozenset[str], told: Known) -> None:
+        """Keep an answer, as the same is asked for again and again until something is read anew.
+
+        Nodes that no cell has are looked for again from time to time, so no answer with such nodes is kept.
+        """
+        owners = {self._cell_of_node.get(uuid) for uuid in node_uuids}
+        if None in owners:
+            return
+        if len(self._finds) >= _MOST_FINDS:
+            self._finds.clear()
+        known_owners = tuple(owner for owner in owners if owner is not None)
+        self._finds[node_uuids] = _Find(self._state, known_owners, told)
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""
@@ -262,7 +304,7 @@ class HostTable:
         self, node_uuids: Iterable[str], known: _Globals, enabled: Mapping[int, Cell]
     ) -> Known:
         """What is known of these nodes; each is looked up once after every reading."""
-        state = (self._readings, frozenset(enabled))
+        state = self._state_of(enabled)
         if state != self._state:
             self._state = state
             self._found = {}
@@ -277,6 +319,10 @@ class HostTable:
             else:
                 hosts[uuid] = found
         return Known(hosts, missing)
+
+    def _state_of(self, enabled: Mapping[int, Cell]) -> object:
+        """Two answers that were given in the same state are the same."""
+        return (self._readings, frozenset(enabled))
 
     def _view(self, uuid: str, known: _Globals, enabled: Mapping[int, Cell]) -> HostView | str:
         """The node as a host, or why it is none."""

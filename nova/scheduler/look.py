@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import AllocationRequest, CandidateQuery, Candidates
 from nova.clients.explanations import Explanation
 from nova.clients.providers import Allocation
 from nova.domain.outlook import Constraint, Where
-from nova.scheduler.candidates import Candidate, Ledger, group_by_host, nodes_among
+from nova.scheduler.candidates import Candidate, Ledger
 from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.claims import Placement
 from nova.scheduler.decision import REQUESTED, Rules, Standings, with_more_servers
@@ -19,6 +19,7 @@ from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
 from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import HostTable
+from nova.scheduler.lineup import Lineups
 from nova.scheduler.story import tell_story
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,13 @@ class Look:
         ask: Ask,
         limit: int | None,
         seed: int,
+        *,
+        lineups: Lineups | None = None,
     ) -> None:
         """``limit`` is how many candidates are asked for at first; when none of them passes, all are looked at.
-        None: all at once.
+        None: all at once. ``lineups`` are shared by requests that may ask the same; its own by default.
         """
+        self._lineups = lineups or Lineups()
         self._hosts = hosts
         self._rules = rules
         self._placement = placement
@@ -52,7 +56,7 @@ class Look:
         self._placed_on: Counter[str] = Counter()
         #: How many hosts the last look saw.
         self.hosts = 0
-        self._nodes: set[str] = set()
+        self._nodes: Set[str] = frozenset()
         self._missing: Mapping[str, str] = {}
         self._standings: Standings | None = None
         #: The host aggregates that the last look went by; none when they do not matter to it.
@@ -71,7 +75,7 @@ class Look:
         A few seconds old rows may refuse a host that has just come, and the limit may hide the only fitting one; so
         nobody is refused before everything was read after the request had come.
         """
-        self._nodes, self._missing, self._standings = set(), {}, None
+        self._nodes, self._missing, self._standings = frozenset(), {}, None
         in_tree = self._named_node()
         self._read_aggregates(not_before=None)
         answer = self._candidates(self._limit, in_tree)
@@ -161,10 +165,10 @@ class Look:
             return _NOTHING
 
     def _stand(self, answer: Candidates, not_before: Moment | None) -> Standings | Refusal:
-        nodes = nodes_among(answer)
+        nodes = self._lineups.nodes(answer)
         self.hosts = len(nodes)
         known = self._hosts.find(nodes, not_before=not_before)
-        candidates = group_by_host(answer, self._with_placed(known.hosts))
+        candidates = self._lineups.lineup(answer, self._with_placed(known.hosts))
         standings = Standings(self._ask, candidates, self._rules, seed=self._seed)
         self._nodes, self._missing, self._standings = nodes, known.missing, standings
         removed = {**Counter(known.missing.values()), **standings.removed}

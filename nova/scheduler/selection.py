@@ -18,6 +18,7 @@ from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.demand import candidate_query
 from nova.scheduler.explanation import Refusal, explain, no_valid_host
 from nova.scheduler.hosts import HostTable
+from nova.scheduler.lineup import Lineups
 from nova.scheduler.look import Look
 from nova.scheduler.messages import Selections
 from nova.scheduler.server_places import ServerPlaces, ask_of
@@ -47,6 +48,7 @@ class Selector:
         self._rules = rules
         self._limit = max_placement_results
         self._now = now
+        self._lineups = Lineups()
 
     def select(
         self,
@@ -68,7 +70,9 @@ class Selector:
         except Invalid as nonsense:
             raise no_valid_host(self._hosts.count(), {}, remark=nonsense.text) from nonsense
         ask = ask_of(spec, self._now(), rules=self._rules, servers=self._servers)
-        look = Look(self._hosts, self._rules, placement, ask, self._limit, seed)
+        look = Look(
+            self._hosts, self._rules, placement, ask, self._limit, seed, lineups=self._lineups
+        )
         run = _Run(look, claims)
         try:
             run.place(servers)
@@ -172,7 +176,7 @@ class _Run:
         """The best hosts that could take one more server, of each cell in which one was placed."""
         spare: dict[str, list[Selection]] = {each.cell_uuid: [] for each in self._places.values()}
         lacking = set(spare)
-        for candidate in self._standings.ranked() if self._standings else ():
+        for candidate in self._standings.best_first() if self._standings else ():
             if candidate.host.cell_uuid in lacking and (way := candidate.way()) is not None:
                 found = spare[candidate.host.cell_uuid]
                 found.append(_selection(candidate, way))

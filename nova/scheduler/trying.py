@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from groundwork.errors import Invalid, Late
 from nova.clients.candidates import CandidateQuery, Candidates
 from nova.clients.deadline import Deadline
-from nova.scheduler.candidates import Candidate, group_by_host, nodes_among
+from nova.scheduler.candidates import Candidate
 from nova.scheduler.claims import Placement
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.demand import DISABLED_TRAIT
+from nova.scheduler.field import nodes_among
 from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import HostTable
+from nova.scheduler.lineup import group_by_host
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.lineup import Lineup
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Filter:
     def reject_candidate(self, candidate: Candidate, ask: Ask) -> Reason | None:
         """As ``reject``, with what Placement says of the host's room at hand."""
         return self.reject(candidate.host, ask)
+
+    def suspects(self, candidates: Lineup, ask: Ask) -> Iterable[int]:
+        """Positions of all candidates that may be refused, and perhaps some others; these are asked about one by one.
+
+        To be overridden only where that is faster. It is not asked in classes that derive from the one which has it
+        and change ``reject`` or ``reject_candidate``.
+        """
+        return range(len(candidates))
 
     def because(self, text: str) -> Reason:
         """A reason that is counted under this filter's name."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.host_view import Ask
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher
 
 
@@ -18,3 +21,9 @@ class CrossCellWeigher(Weigher):
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return float(candidate.host.cell_uuid == ask.spec.current_cell)
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float]:
+        current = ask.spec.current_cell
+        if current is None:
+            return [0.0] * len(candidates)
+        return [float(host.cell_uuid == current) for host in candidates.hosts]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 from nova.scheduler.candidates import Candidate
+from nova.scheduler.field import Numbers
 from nova.scheduler.host_view import Ask
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher, WeigherOptions
 
 
@@ -29,6 +31,11 @@ class ImagePropertiesWeigher(Weigher):
     @classmethod
     def from_options(cls, options: WeigherOptions, *, multiplier: float) -> Self:
         return cls(multiplier=multiplier, weights=options.image_props_weights)
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        if not ask.spec.image_properties:
+            return [0.0] * len(candidates)
+        return super().weigh_all(candidates, ask)
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         wanted = ask.spec.image_properties

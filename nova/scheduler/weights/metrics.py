@@ -7,7 +7,9 @@ from typing import Self
 
 from groundwork.errors import Unavailable
 from nova.scheduler.candidates import Candidate
+from nova.scheduler.field import Numbers
 from nova.scheduler.host_view import Ask
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher, WeigherOptions
 
 
@@ -54,7 +56,7 @@ class MetricsWeigher(Weigher):
             total += weight * metrics[name]
         return total
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
         if not self._weights:
             return [0.0] * len(candidates)
         return super().weigh_all(candidates, ask)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from nova.domain.server_group import GroupPolicy
 from nova.scheduler.candidates import Candidate
-from nova.scheduler.host_view import Ask
+from nova.scheduler.field import Numbers
+from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher
 
 
@@ -14,7 +20,10 @@ class ServerGroupSoftAffinityWeigher(Weigher):
     name = "soft_affinity"
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
-        return _members(candidate, ask, GroupPolicy.SOFT_AFFINITY)
+        return _members(candidate.host, ask, GroupPolicy.SOFT_AFFINITY)
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return _members_on_each(candidates, ask, GroupPolicy.SOFT_AFFINITY)
 
 
 class ServerGroupSoftAntiAffinityWeigher(Weigher):
@@ -23,11 +32,20 @@ class ServerGroupSoftAntiAffinityWeigher(Weigher):
     name = "soft_anti_affinity"
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
-        return -_members(candidate, ask, GroupPolicy.SOFT_ANTI_AFFINITY)
+        return -_members(candidate.host, ask, GroupPolicy.SOFT_ANTI_AFFINITY)
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return -_members_on_each(candidates, ask, GroupPolicy.SOFT_ANTI_AFFINITY)
 
 
-def _members(candidate: Candidate, ask: Ask, policy: GroupPolicy) -> int:
+def _members(host: HostView, ask: Ask, policy: GroupPolicy) -> int:
     group = ask.spec.group
     if group is None or group.policy is not policy:
         return 0
-    return group.members_on(candidate.host.host)
+    return group.members_on(host.host)
+
+
+def _members_on_each(candidates: Lineup, ask: Ask, policy: GroupPolicy) -> Numbers:
+    if ask.spec.group is None:
+        return np.zeros(len(candidates))
+    return np.array([_members(host, ask, policy) for host in candidates.hosts], dtype=np.float64)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import ClassVar
 
-from nova.scheduler.candidates import Candidate, free_on_each
+from nova.scheduler.candidates import Candidate
+from nova.scheduler.field import Numbers
 from nova.scheduler.host_view import Ask
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher
+
+_num_io_ops = attrgetter("num_io_ops")
+_num_instances = attrgetter("num_instances")
+_failed_builds = attrgetter("failed_builds")
+_hypervisor_version = attrgetter("hypervisor_version")
 
 
 class RAMWeigher(Weigher):
@@ -18,8 +26,8 @@ class RAMWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("MEMORY_MB")
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
-        return free_on_each(candidates, "MEMORY_MB")
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.free("MEMORY_MB")
 
 
 class CPUWeigher(Weigher):
@@ -30,8 +38,8 @@ class CPUWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("VCPU") + candidate.free("PCPU")
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
-        return free_on_each(candidates, "VCPU", "PCPU")
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.free("VCPU", "PCPU")
 
 
 class DiskWeigher(Weigher):
@@ -42,8 +50,8 @@ class DiskWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.free("DISK_GB")
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
-        return free_on_each(candidates, "DISK_GB")
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.free("DISK_GB")
 
 
 class IoOpsWeigher(Weigher):
@@ -55,6 +63,9 @@ class IoOpsWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.host.num_io_ops
 
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.column(_num_io_ops)
+
 
 class NumInstancesWeigher(Weigher):
     """Prefer hosts with many servers; with a negative multiplier, with few."""
@@ -64,6 +75,9 @@ class NumInstancesWeigher(Weigher):
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.host.num_instances
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.column(_num_instances)
 
 
 class BuildFailureWeigher(Weigher):
@@ -79,6 +93,9 @@ class BuildFailureWeigher(Weigher):
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.host.failed_builds
 
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.column(_failed_builds)
+
 
 class HypervisorVersionWeigher(Weigher):
     """Prefer newer hypervisors, so that servers can move on to anywhere later."""
@@ -87,3 +104,6 @@ class HypervisorVersionWeigher(Weigher):
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
         return candidate.host.hypervisor_version
+
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.column(_hypervisor_version)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from nova.scheduler.candidates import Candidate
-from nova.scheduler.host_view import Ask
+from nova.scheduler.field import Numbers
+from nova.scheduler.host_view import AggregateView, Ask, values_in
+from nova.scheduler.lineup import Lineup
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,22 @@ class Weigher:
         """More is better, or worse as ``sense`` says; any scale."""
         raise NotImplementedError
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
-        """The numbers of many candidates; to be overridden only where that is faster."""
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        """The numbers of many candidates, in their order; to be overridden only where that is faster.
+
+        It is not asked in classes that derive from the one which has it and change ``weigh``.
+        """
         return [self.weigh(candidate, ask) for candidate in candidates]
 
     def multiplier_of(self, candidate: Candidate) -> float:
         """The multiplier that counts for this host, turned round where more is worse."""
-        if not candidate.host.aggregates:
-            return self.sense * self.multiplier
+        return self.multiplier_for(candidate.host.aggregates)
+
+    def multiplier_for(self, aggregates: Sequence[AggregateView]) -> float:
+        """The same for every host that is in these aggregates."""
         said = [
             number
-            for text in candidate.host.aggregate_values(self.multiplier_key)
+            for text in values_in(aggregates, self.multiplier_key)
             if (number := _number(text)) is not None
         ]
         return self.sense * min(said, default=self.multiplier)

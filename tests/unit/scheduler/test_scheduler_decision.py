@@ -6,10 +6,11 @@ import pytest
 
 from groundwork.errors import Invalid, Unavailable
 from nova.clients.candidates import AllocationRequest, Candidates, ProviderSummary, Room
-from nova.scheduler.candidates import group_by_host, nodes_among
 from nova.scheduler.decision import Rules, Standings
+from nova.scheduler.field import nodes_among
 from nova.scheduler.filters import NumInstancesFilter
 from nova.scheduler.host_view import AggregateView, Ask, ImageOnHost
+from nova.scheduler.lineup import group_by_host
 from nova.scheduler.weights import (
     BuildFailureWeigher,
     CPUWeigher,
@@ -306,6 +307,6 @@ def test_weighing_many_says_what_weighing_each_says():
     for _ in range(2):
         for weigher in weighers:
             each = [weigher.weigh(candidate, ASK) for candidate in candidates]
-            assert weigher.weigh_all(candidates, ASK) == each
+            assert list(weigher.weigh_all(candidates, ASK)) == each
         assert DiskWeigher().weigh_all(candidates, ASK)[0] in (3, 1)
         candidates[0].ledger.take(shared)
