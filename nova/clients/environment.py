@@ -11,6 +11,28 @@ import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
 from requests.utils import get_environ_proxies
 
+# Bytes of an answer's body that are read at a time. requests reads 10 KiB, and handing a megabyte on in such pieces
+# takes as long as receiving it. More: memory, while an answer is read.
+_CHUNK = 1 << 20
+
+
+class _Response(requests.Response):
+    """An answer whose body is read in large pieces."""
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Any:
+        size = None if chunk_size is None else max(chunk_size, _CHUNK)
+        return super().iter_content(size, decode_unicode)
+
+
+class _Adapter(TCPKeepAliveAdapter):
+    """As keystoneauth's, with answers as above."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """See requests."""
+        answer = _Response()
+        vars(answer).update(vars(super().build_response(req, resp)))
+        return answer
+
 
 class PooledSession(requests.Session):
     """Keep-alive connections for many threads, and the environment looked up once per server.
@@ -28,7 +50,7 @@ class PooledSession(requests.Session):
         self.trust_env = False
         self._seen: dict[tuple[str, str], tuple[Mapping[str, str], str | None]] = {}
         for scheme in ("http://", "https://"):
-            self.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=pool_size))
+            self.mount(scheme, _Adapter(pool_maxsize=pool_size))
 
     def merge_environment_settings(
         self,

@@ -292,3 +292,10 @@ def test_proxy_of_the_environment_is_seen(monkeypatch, web):
     monkeypatch.setenv("no_proxy", "other.test")
     make_service().call("GET", "/x")
     assert web.last_request.proxies == {"http": "http://proxy.test:3128", "no": "other.test"}
+
+
+def test_a_large_body_is_whole(tmp_path, web):
+    """It is read in large pieces; those who read in small ones get all of it, too."""
+    large = bytes(range(256)) * 10_000
+    web.get(f"{URL}/x", content=large)
+    assert make_service().call("GET", "/x").content == large
