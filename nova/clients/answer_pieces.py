@@ -11,6 +11,7 @@ from nova.clients.candidates import Candidates, Columns, ProviderSummary
 
 # Answers that resemble each other begin with the same bytes; so many tell most others apart before anything is cut.
 _BEGINNING = 4096
+_SUMMARIES = b'"provider_summaries"'
 # Providers that may differ: a part of them, or some in small answers. More of them are read faster with all the rest.
 _SHARE, _SOME = 8, 16
 
@@ -35,9 +36,11 @@ class AnswerPieces:
         texts: Mapping[str, bytes],
         cut: _Cut | None = None,
     ) -> None:
-        """``texts``: what the body says of each provider, in its order; not needed where there is a cut."""
+        """``texts``: what the body says of each provider, in its order. Where there is a cut, neither is needed."""
         self.candidates = candidates
         self._body = body
+        start = cut.head if cut else body
+        self._beginning = start[:_BEGINNING].partition(_SUMMARIES)[0]
         self._texts = texts
         self._cut = cut
         self._cannot_be_cut = False
@@ -52,7 +55,7 @@ class AnswerPieces:
 
         :param read: reads what is said of a provider.
         """
-        if self._cannot_be_cut or not body.startswith(self._body[:_BEGINNING]):
+        if self._cannot_be_cut or not body.startswith(self._beginning):
             return None
         cut = self._cut
         if cut is None:
@@ -64,14 +67,13 @@ class AnswerPieces:
         if changed is None:
             return None
         try:
-            return self._changed(cut, body[:_BEGINNING], changed, read)
+            return self._changed(cut, changed, read)
         except (msgspec.MsgspecError, OverflowError):
             return None
 
     def _changed(
         self,
         cut: _Cut,
-        beginning: bytes,
         changed: Mapping[int, bytes],
         read: Callable[[str, bytes], ProviderSummary],
     ) -> AnswerPieces | None:
@@ -91,9 +93,7 @@ class AnswerPieces:
                 free[name][position] = room.capacity - room.used
         columns = Columns(frame, free)
         candidates = Candidates(self.candidates.requests, summaries, columns)
-        return AnswerPieces(
-            beginning, candidates, {}, _Cut(cut.head, tuple(pieces), cut.gaps, columns)
-        )
+        return AnswerPieces(b"", candidates, {}, _Cut(cut.head, tuple(pieces), cut.gaps, columns))
 
 
 def _kind(summary: ProviderSummary) -> tuple[object, ...]:
@@ -125,7 +125,7 @@ def _compare(cut: _Cut, body: bytes) -> dict[int, bytes] | None:
 
 def _cut(body: bytes, candidates: Candidates, texts: Mapping[str, bytes]) -> _Cut | None:
     """The body in pieces; None for one that is written in an unusual way."""
-    at, values, places = body.find(b'"provider_summaries"'), tuple(texts.values()), []
+    at, values, places = body.find(_SUMMARIES), tuple(texts.values()), []
     for text in values:
         at = body.find(text, at)
         if at < 0:

@@ -180,7 +180,8 @@ class World:
             tx.execute(sa.insert(cell.instances), row | values)
 
     def find(self, *nodes: str, **options):
-        return self.table.find([uuid_of(node) for node in nodes], **options)
+        # Sets are what the scheduler asks for; answers to them are kept.
+        return self.table.find(frozenset(uuid_of(node) for node in nodes), **options)
 
 
 @pytest.fixture
@@ -224,6 +225,22 @@ def test_rows_are_kept_for_a_while(world):
     # Nothing has changed, so nothing is made anew.
     assert world.find("a").hosts[uuid_of("a")] is first
     assert len(world.scatter.asked) == 2
+
+
+def test_the_same_is_told_until_something_is_read_anew(world):
+    first = world.find("a", "b")
+    world.elapsed_s = 1
+    assert world.find("b", "a") is first
+    # Another request has read one of the cells since.
+    world.elapsed_s = 3
+    world.report("cell1", "a", "a", version=2)
+    world.find("a")
+    again = world.find("a", "b")
+    assert again.hosts[uuid_of("a")].hypervisor_version == 2
+    assert again.hosts[uuid_of("b")] is first.hosts[uuid_of("b")]
+    # A cell that falls silent is no reading of any row.
+    world.disable_cell("cell2")
+    assert world.find("a", "b").missing == {uuid_of("b"): DISABLED_CELL}
 
 
 def test_a_change_is_seen_after_a_while_or_on_demand(world):
