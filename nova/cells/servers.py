@@ -79,8 +79,8 @@ class Servers:
         self._only_cells_of_project = only_cells_of_project
         self._batches = batches or ShareOfPage()
 
-    def find(self, uuid: str, *, with_deleted: bool = False) -> Located:
-        """The server with its newest fault.
+    def find(self, uuid: str, *, with_deleted: bool = False, with_host: bool = False) -> Located:
+        """The server with its newest fault, and with how its host is when asked for.
 
         :raises ServerNotFound: nowhere, or deleted.
         :raises Unavailable: its cell does not answer.
@@ -96,17 +96,19 @@ class Servers:
             if mapping is None:
                 break
             if mapping.cell_id is not None:
-                return self._in_cell(uuid, self._registry.by_id(mapping.cell_id), with_deleted)
+                look = partial(
+                    server_pages.find, uuid=uuid, with_deleted=with_deleted, with_host=with_host
+                )
+                return self._in_cell(uuid, self._registry.by_id(mapping.cell_id), look)
             if build is not None:
                 if build.cancel_requested:
                     break
                 return Located(ServerRow(build.server), None)
         raise not_found(uuid)
 
-    def _in_cell(self, uuid: str, cell: Cell, with_deleted: bool) -> Located:
-        def look(tx: Transaction) -> ServerRow | None:
-            return server_pages.find(tx, uuid, with_deleted=with_deleted)
-
+    def _in_cell(
+        self, uuid: str, cell: Cell, look: Callable[[Transaction], ServerRow | None]
+    ) -> Located:
         match self._scatter.ask([cell], look)[cell]:
             case Late() | Down():
                 raise Unavailable(f"Cell {cell.name} does not answer.", cell=cell.uuid)

@@ -211,11 +211,7 @@ def _servers(
         lists=ServerLists(paging=paging),
         view=ServerView(links=links, instance_name=lambda server: instance_name(template, server)),
         links=links,
-        host_statuses=HostStatuses(
-            registry=plane.registry,
-            scatter=plane.scatter,
-            service_down_time_s=conf.service_down_time,
-        ),
+        host_statuses=HostStatuses(service_down_time_s=conf.service_down_time),
         enable_instance_password=conf.api.enable_instance_password,
         skip_down_cells=conf.api.list_records_by_skipping_down_cells,
     )

@@ -22,8 +22,9 @@ from nova.cells.servers import Servers, selects
 from nova.cells.target import Targets
 from nova.db.api import builds
 from nova.db.api.models import build_requests, cell_mappings, instance_mappings, request_specs
-from nova.db.cell import faults, server_order, server_pages, servers
+from nova.db.cell import faults, server_order, server_pages, servers, services
 from nova.db.cell.models import instances, tags
+from nova.db.cell.models import services as service_rows
 from nova.db.cell.server_query import ServerQuery, Sort, States, TagFilter
 from nova.domain.flavor import Flavor
 from nova.domain.request_spec import RequestSpec
@@ -355,6 +356,42 @@ def test_fault_comes_with_servers_in_error_only(cell_database: Database) -> None
         page = server_pages.page(tx, ServerQuery(sort=NEWEST_FIRST, limit=10))
     found = [each.open() for each in page]
     assert {row.server.uuid: row.fault for row in found} == {failed.uuid: fault, well.uuid: None}
+
+
+def test_how_hosts_are_comes_when_asked_for(cell_database: Database) -> None:
+    """Of the compute service alone, whatever else runs there; nothing of a host that has none."""
+    names = ["well", "kept out", "dead", "never seen", "gone", None]
+    stored = [make_server(number, host=name) for number, name in enumerate(names)]
+    store(cell_database, stored)
+    later = MIDNIGHT + timedelta(microseconds=20)
+    with cell_database.write() as tx:
+        for host in ("well", "kept out", "dead"):
+            services.register(tx, host, "nova-compute", "1", version=1, now=later)
+            services.heartbeat(tx, host, "nova-compute", "1", now=later)
+        services.register(tx, "never seen", "nova-compute", "1", version=1, now=MIDNIGHT)
+        services.register(tx, "gone", "nova-conductor", "1", version=1, now=MIDNIGHT)
+        service = sa.update(service_rows).where(service_rows.c.binary == "nova-compute")
+        tx.execute(service.where(service_rows.c.host == "kept out").values(disabled=True))
+        tx.execute(service.where(service_rows.c.host == "dead").values(forced_down=True))
+        tx.execute(service.where(service_rows.c.host == "never seen").values(last_seen_up=None))
+    expected = {
+        "well": services.Condition(False, False, later),
+        "kept out": services.Condition(True, False, later),
+        "dead": services.Condition(False, True, later),
+        "never seen": services.Condition(False, False, None),
+        "gone": None,
+        None: None,
+    }
+    query = ServerQuery(sort=NEWEST_FIRST, limit=10)
+    with cell_database.read() as tx:
+        page = [f.open() for f in server_pages.page(tx, replace(query, with_hosts=True))]
+        alone = [server_pages.find(tx, server.uuid, with_host=True) for server in stored]
+        unasked = [f.open() for f in server_pages.page(tx, query)]
+        assert server_pages.find(tx, stored[0].uuid) in unasked
+    assert {row.server.host: row.host for row in page} == expected
+    assert {row.server.host: row.host for row in alone if row} == expected
+    assert [row.server for row in unasked] == [row.server for row in page]
+    assert {row.host for row in unasked} == {None}
 
 
 def test_deleted_servers_come_when_asked_for(cell_database: Database) -> None:

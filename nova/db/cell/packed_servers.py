@@ -1,4 +1,4 @@
-"""Servers as the database packs them: each one JSON array, with its tags and its newest fault inside.
+"""Servers as the database packs them: each one JSON array, with its tags, its newest fault and its host inside.
 
 PyMySQL reads answers in Python, a microsecond for every value: fifty columns of a thousand servers take it longer than
 all the rest of a list. Here the database writes each server as one text, and msgspec reads that in C. What else belongs
@@ -20,11 +20,12 @@ from groundwork.columns import Json, UtcTime
 from groundwork.database import Transaction
 from nova.db.cell.faults import Fault
 from nova.db.cell.models import instances
+from nova.db.cell.services import COMPUTE, Condition
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
 from nova.domain.server import Server
 
-# What stands where in an array: the fields of Server in their order, and then the fault.
+# What stands where in an array: the fields of Server in their order, and then the fault and the host.
 _FIELDS = Server.__struct_fields__
 
 #: Field of a server -> its place in what :func:`unpack` gives.
@@ -33,13 +34,17 @@ PLACES: Mapping[str, int] = {name: place for place, name in enumerate(_FIELDS)}
 _FLAVOR = PLACES["flavor"]
 _IMAGE_PROPERTIES = PLACES["image_properties"]
 _TAGS = PLACES["tags"]
+_FAULT, _HOST = len(_FIELDS), len(_FIELDS) + 1
 
 Values = tuple[Any, ...]
 
 
-def packed(tx: Transaction) -> sa.ColumnElement[str]:
-    """What to select from ``instances``: the whole server in one column, for :func:`unpack`."""
-    return _column(tx.dialect)
+def packed(tx: Transaction, *, with_hosts: bool = False) -> sa.ColumnElement[str]:
+    """What to select from ``instances``: the whole server in one column, for :func:`unpack`.
+
+    :param with_hosts: look up how the compute services of the servers' hosts are.
+    """
+    return _column(tx.dialect, with_hosts)
 
 
 def unpack(text: str) -> Values:
@@ -49,8 +54,7 @@ def unpack(text: str) -> Values:
 
 def to_server(values: Values) -> Server:
     """The server of these values."""
-    fields = list(values)
-    fields.pop()
+    fields = list(values[: len(_FIELDS)])
     fields[_FLAVOR] = _flavor(fields[_FLAVOR])
     fields[_IMAGE_PROPERTIES] = fields[_IMAGE_PROPERTIES] or {}
     fields[_TAGS] = tuple(sorted(fields[_TAGS]))
@@ -59,8 +63,14 @@ def to_server(values: Values) -> Server:
 
 def to_fault(values: Values) -> Fault | None:
     """Its newest fault: looked up for servers in ERROR and for deleted ones only, as only they show it."""
-    found = values[-1]
+    found = values[_FAULT]
     return None if found is None else Fault(*found)
+
+
+def to_condition(values: Values) -> Condition | None:
+    """How the compute service of its host is; None where nobody asked for it, or there is none."""
+    found = values[_HOST]
+    return None if found is None else Condition(*found)
 
 
 @lru_cache(maxsize=1024)
@@ -75,16 +85,18 @@ def _types() -> tuple[Any, ...]:
     types["flavor"] = str
     # Rows of servers without properties hold no document.
     types["image_properties"] |= None
-    return (*(types[name] for name in _FIELDS), _FAULT | None)
+    return (*(types[name] for name in _FIELDS), _FAULT_TYPE | None, _HOST_TYPE | None)
 
 
-# In the order of Fault's fields.
-_FAULT = tuple[int, str, str, Moment, str | None]
+# In the order of the fields of Fault and Condition.
+_HOST_TYPE = tuple[bool, bool, Moment | None]
+_FAULT_TYPE = tuple[int, str, str, Moment, str | None]
 # Made while this module is loaded, by one thread: see groundwork.typed.
 _FLAVOR_DECODER = msgspec.json.Decoder(Flavor)
 _DECODER = msgspec.json.Decoder(tuple[_types()])  # type: ignore[misc]
 
 
+_IS_COMPUTE = f"binary = '{COMPUTE}'"
 _OWN_TAGS = "FROM tags WHERE tags.resource_id = instances.uuid"
 
 
@@ -189,11 +201,12 @@ _WRITERS: Mapping[str, _Writer] = {
 
 
 @lru_cache
-def _column(dialect: str) -> sa.ColumnElement[str]:
+def _column(dialect: str, with_hosts: bool) -> sa.ColumnElement[str]:
     # As text, for SQLAlchemy looks through every part of an expression each time that it is asked.
     writer = _WRITERS[dialect]
     parts = [writer.tags() if name == "tags" else _part(writer, name) for name in _FIELDS]
-    return sa.literal_column(writer.array([*parts, _fault(writer)]), sa.Text).label("packed")
+    parts += [_fault(writer), _host(writer) if with_hosts else writer.document("NULL")]
+    return sa.literal_column(writer.array(parts), sa.Text).label("packed")
 
 
 def _part(writer: _Writer, name: str) -> str:
@@ -206,6 +219,18 @@ def _part(writer: _Writer, name: str) -> str:
     if isinstance(column.type, sa.Boolean):
         return writer.truth(sql)
     return writer.number(sql) if isinstance(column.type, sa.Integer) else writer.text(sql)
+
+
+def _host(writer: _Writer) -> str:
+    """The compute service of the host in the order of Condition's fields; along ``uniq_services0host0binary``.
+
+    There are far fewer hosts than servers; MariaDB remembers within a statement what it has looked up.
+    """
+    condition = writer.array(
+        [writer.truth("disabled"), writer.truth("forced_down"), writer.time("last_seen_up")]
+    )
+    one = f"SELECT {condition} FROM services WHERE services.host = instances.host"
+    return writer.document(f"({one} AND services.{_IS_COMPUTE})")
 
 
 def _fault(writer: _Writer) -> str:

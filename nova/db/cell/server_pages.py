@@ -15,18 +15,31 @@ from groundwork.database import Transaction
 from groundwork.errors import Invalid
 from nova.db.cell.faults import Fault
 from nova.db.cell.models import instances
-from nova.db.cell.packed_servers import PLACES, Values, packed, to_fault, to_server, unpack
+from nova.db.cell.packed_servers import (
+    PLACES,
+    Values,
+    packed,
+    to_condition,
+    to_fault,
+    to_server,
+    unpack,
+)
 from nova.db.cell.server_filters import conditions
 from nova.db.cell.server_order import after, order_of, position, steer
 from nova.db.cell.server_query import ServerQuery, Sort
+from nova.db.cell.services import Condition
 from nova.domain.server import Server
 
 
 class ServerRow(msgspec.Struct, frozen=True):
-    """A server of a page, with its newest fault (only looked up for servers in ERROR or deleted ones)."""
+    """A server of a page, with its newest fault (only looked up for servers in ERROR or deleted ones).
+
+    ``host`` is how the compute service of its host is: None when it has none, or when that was not asked for.
+    """
 
     server: Server
     fault: Fault | None = None
+    host: Condition | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -67,7 +80,7 @@ class PageReader:
 
 def _statement(tx: Transaction, query: ServerQuery) -> sa.Select[Any]:
     return steer(
-        sa.select(packed(tx))
+        sa.select(packed(tx, with_hosts=query.with_hosts))
         .select_from(instances)
         .where(*conditions(tx, query), *after(tx, query))
         .order_by(*order_of(tx, query.sort))
@@ -93,12 +106,15 @@ def _read(
 
 
 def _open(row: Values) -> ServerRow:
-    return ServerRow(to_server(row), to_fault(row))
+    return ServerRow(to_server(row), to_fault(row), to_condition(row))
 
 
-def find(tx: Transaction, uuid: str, *, with_deleted: bool = False) -> ServerRow | None:
-    """One server as on a page, or None; deleted ones only when asked for."""
-    query = sa.select(packed(tx)).select_from(instances).where(instances.c.uuid == uuid)
+def find(
+    tx: Transaction, uuid: str, *, with_deleted: bool = False, with_host: bool = False
+) -> ServerRow | None:
+    """One server as on a page, or None; deleted ones, and how its host is, only when asked for."""
+    column = packed(tx, with_hosts=with_host)
+    query = sa.select(column).select_from(instances).where(instances.c.uuid == uuid)
     if not with_deleted:
         query = query.where(instances.c.deleted == 0)
     text = tx.execute(query).scalar()

@@ -51,5 +51,7 @@ class ServerQuery:
     is_deleted: bool | None = False
     changes_since: datetime | None = None
     changes_before: datetime | None = None
+    #: Whether how the host of each server is shall be told.
+    with_hosts: bool = False
     #: Sort values and uuid of the row after which the page begins.
     after: tuple[Any, ...] | None = None

@@ -5,7 +5,6 @@ cell0 holds the rows of the global services (schedulers, super-conductors), each
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -171,27 +170,9 @@ def list_services(
 class Condition:
     """What decides how a compute service is."""
 
-    host: str
     disabled: bool
     forced_down: bool
     last_seen_up: datetime | None
-
-
-_CONDITION = [services.c[name] for name in Condition.__dataclass_fields__]
-
-# Hosts that are named in a question. More: to read the question takes longer than to read all services of a cell.
-_NAMED_AT_MOST = 200
-
-
-def conditions(tx: Transaction, hosts: Collection[str]) -> Sequence[Condition]:
-    """How the compute services of these hosts are, and maybe of others too; hosts without one are left out."""
-    statement = sa.select(*_CONDITION).where(services.c.binary == COMPUTE)
-    if len(hosts) <= _NAMED_AT_MOST:
-        statement = statement.where(services.c.host.in_(hosts))
-    return [
-        Condition(row.host, row.disabled, row.forced_down, row.last_seen_up)
-        for row in tx.execute(statement)
-    ]
 
 
 def minimum_version(tx: Transaction, binary: str) -> int | None:

@@ -105,9 +105,7 @@ class ServerCloud(Deployment):
                     links=self.links, instance_name=lambda server: f"instance-{server.id:08x}"
                 ),
                 links=self.links,
-                host_statuses=HostStatuses(
-                    registry=self.registry, scatter=self.scatter, service_down_time_s=60
-                ),
+                host_statuses=HostStatuses(service_down_time_s=60),
                 skip_down_cells=skip_down_cells,
             )
         )

@@ -6,57 +6,42 @@ from collections.abc import Mapping, Sequence
 
 from groundwork.columns import now
 from groundwork.operations import Call
-from nova.cells.registry import Registry
-from nova.cells.scatter import Down, Late, Scatter
-from nova.db.cell import services
-from nova.domain.server import Server
+from nova.db.cell.server_pages import ServerRow
 from nova.liveness import is_up
 
 _SINCE = (2, 16)
+_ALL = "os_compute_api:servers:show:host_status"
+_UNKNOWN_ONLY = "os_compute_api:servers:show:host_status:unknown-only"
 
 
 class HostStatuses:
-    """Looks at the compute services of the hosts that a page of servers is on."""
+    """Tells it from what was read with each server."""
 
-    def __init__(self, *, registry: Registry, scatter: Scatter, service_down_time_s: int) -> None:
-        self._registry = registry
-        self._scatter = scatter
+    def __init__(self, *, service_down_time_s: int) -> None:
         self._down_time_s = service_down_time_s
 
-    def for_caller(self, call: Call, servers: Sequence[Server]) -> Mapping[str, str]:
+    @staticmethod
+    def are_told(call: Call) -> bool:
+        """Whether the caller may know anything of it, so that the hosts have to be read with the servers."""
+        return call.version >= _SINCE and (call.can(_ALL) or call.can(_UNKNOWN_ONLY))
+
+    def for_caller(self, call: Call, rows: Sequence[ServerRow]) -> Mapping[str, str]:
         """``host_status`` by server uuid; servers of which the caller may not know it are left out."""
-        if call.version < _SINCE or not servers:
+        if not rows or not self.are_told(call):
             return {}
-        sees_all = call.can("os_compute_api:servers:show:host_status")
-        if not sees_all and not call.can("os_compute_api:servers:show:host_status:unknown-only"):
-            return {}
-        by_host = self._by_host({server.host for server in servers if server.host})
-        found = {
-            server.uuid: by_host.get(server.host, "UNKNOWN") if server.host else ""
-            for server in servers
-        }
-        if sees_all:
+        found = {row.server.uuid: self._status(row) for row in rows}
+        if call.can(_ALL):
             return found
         return {uuid: status for uuid, status in found.items() if status == "UNKNOWN"}
 
-    def _by_host(self, hosts: set[str]) -> Mapping[str, str]:
-        if not hosts:
-            return {}
-        answers = self._scatter.ask(
-            self._registry.real(), lambda tx: services.conditions(tx, sorted(hosts))
-        )
-        found: dict[str, str] = {}
-        for answer in answers.values():
-            match answer:
-                case Late() | Down():
-                    continue
-                case rows:
-                    found.update({row.host: self._status(row) for row in rows})
-        return found
-
-    def _status(self, row: services.Condition) -> str:
-        if row.forced_down:
+    def _status(self, row: ServerRow) -> str:
+        if not row.server.host:
+            return ""
+        host = row.host
+        if host is None:
+            return "UNKNOWN"
+        if host.forced_down:
             return "DOWN"
-        if row.disabled:
+        if host.disabled:
             return "MAINTENANCE"
-        return "UP" if is_up(row, now(), self._down_time_s) else "UNKNOWN"
+        return "UP" if is_up(host, now(), self._down_time_s) else "UNKNOWN"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from groundwork.errors import Problem, Unavailable
@@ -72,9 +73,7 @@ class ServerOperations:
 
     def find(self, call: Call) -> Located:
         """The server that the path names. :raises ServerNotFound: there is none that the caller sees."""
-        located = self._servers.find(call.path["id"])
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
+        return self._find(call, with_host=False)
 
     @operation(
         "POST",
@@ -158,7 +157,7 @@ class ServerOperations:
         ask = self._lists.read(
             call, all_tenants_rule="os_compute_api:servers:detail:get_all_tenants"
         )
-        page = self._page(call, ask)
+        page = self._page(call, ask, with_hosts=self._host_statuses.are_told(call))
         shown = itertools.chain(
             self._show(call, page.rows), self._missing(call, ask, page, detailed=True)
         )
@@ -184,7 +183,7 @@ class ServerOperations:
         """Show a server."""
         rule = "os_compute_api:servers:show"
         try:
-            located = self.find(call)
+            located = self._find(call, with_host=self._host_statuses.are_told(call))
         except Unavailable:
             if call.version < _DOWN_CELLS_SHOWN:
                 raise
@@ -210,10 +209,16 @@ class ServerOperations:
         self._deletion.delete(call.context, located)
         return Answer()
 
-    def _page(self, call: Call, ask: Ask) -> Page:
+    def _find(self, call: Call, *, with_host: bool) -> Located:
+        located = self._servers.find(call.path["id"], with_host=with_host)
+        require_in_sight(call, located.server.uuid, project_id=located.project_id)
+        return located
+
+    def _page(self, call: Call, ask: Ask, *, with_hosts: bool = False) -> Page:
         if ask.is_empty:
             return Page(())
-        page = self._servers.page(ask.query, project_id=ask.project_id, marker=ask.marker)
+        query = replace(ask.query, with_hosts=with_hosts)
+        page = self._servers.page(query, project_id=ask.project_id, marker=ask.marker)
         if page.missing and call.version < _DOWN_CELLS_SHOWN and not self._skip_down_cells:
             names = ", ".join(cell.name for cell in page.missing)
             raise CellsMissing(f"These cells do not answer: {names}.")
@@ -239,7 +244,7 @@ class ServerOperations:
             is_admin=bool(call.context.is_admin),
             is_detail_of_one=is_detail_of_one,
         )
-        statuses = self._host_statuses.for_caller(call, [row.server for row in rows])
+        statuses = self._host_statuses.for_caller(call, rows)
         for row in rows:
             shown = Showing(row.server, row.fault, sight, statuses.get(row.server.uuid))
             yield self._view.show(call.version, shown)
