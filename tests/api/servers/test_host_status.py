@@ -46,7 +46,9 @@ def test_it_is_told_alone_and_in_lists(cloud: ServerCloud, statuses: dict[str, s
         assert shown["host_status"] == status
 
 
-@pytest.mark.parametrize("how", [{"version": "2.15"}, {"version": "2.16", "roles": "member,reader"}])
+@pytest.mark.parametrize(
+    "how", [{"version": "2.15"}, {"version": "2.16", "roles": "member,reader"}]
+)
 def test_it_is_not_told_before_and_to_others(
     cloud: ServerCloud, statuses: dict[str, str], how: dict[str, str]
 ) -> None:
