@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, Unavailable
@@ -16,12 +17,14 @@ from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import builds, instance_mappings
-from nova.db.cell import server_pages
-from nova.db.cell.server_order import position
+from nova.db.cell import server_order, server_pages
+from nova.db.cell.server_order import Place, position
 from nova.db.cell.server_pages import Found, ServerRow
-from nova.db.cell.server_query import ServerQuery
+from nova.db.cell.server_query import ServerQuery, Sort
 from nova.domain.server import Server
 from nova.errors import ServerNotFound
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,17 @@ class Servers:
         :raises ServerNotFound: nowhere, or deleted.
         :raises Unavailable: its cell does not answer.
         """
+        look = partial(server_pages.find, uuid=uuid, with_deleted=with_deleted, with_host=with_host)
+        return Located(*self._look_up(uuid, look, of_build=ServerRow))
+
+    def _look_up(
+        self,
+        uuid: str,
+        look: Callable[[Transaction], T | None],
+        *,
+        of_build: Callable[[Server], T],
+    ) -> tuple[T, Cell | None]:
+        """What ``look`` finds in the server's cell, or ``of_build`` makes of its build request; and the cell."""
         if "\0" in uuid:
             # PostgreSQL refuses to look for it.
             raise not_found(uuid)
@@ -96,26 +110,22 @@ class Servers:
             if mapping is None:
                 break
             if mapping.cell_id is not None:
-                look = partial(
-                    server_pages.find, uuid=uuid, with_deleted=with_deleted, with_host=with_host
-                )
-                return self._in_cell(uuid, self._registry.by_id(mapping.cell_id), look)
+                cell = self._registry.by_id(mapping.cell_id)
+                return self._in_cell(uuid, cell, look), cell
             if build is not None:
                 if build.cancel_requested:
                     break
-                return Located(ServerRow(build.server), None)
+                return of_build(build.server), None
         raise not_found(uuid)
 
-    def _in_cell(
-        self, uuid: str, cell: Cell, look: Callable[[Transaction], ServerRow | None]
-    ) -> Located:
+    def _in_cell(self, uuid: str, cell: Cell, look: Callable[[Transaction], T | None]) -> T:
         match self._scatter.ask([cell], look)[cell]:
             case Late() | Down():
                 raise Unavailable(f"Cell {cell.name} does not answer.", cell=cell.uuid)
             case None:
                 raise not_found(uuid)
-            case row:
-                return Located(row, cell)
+            case found:
+                return found
 
     def page(
         self, query: ServerQuery, *, project_id: str | None, marker: str | None = None
@@ -128,8 +138,7 @@ class Servers:
         :raises Invalid: the marker names no server that this query's project can see; or a filter makes no sense.
         """
         if marker is not None:
-            found = self._marker(marker, project_id)
-            query = replace(query, after=position(found, query.sort))
+            query = replace(query, after=self._marker(marker, project_id, query.sort))
         if query.limit == 0:
             return Page(())
         # Build requests first: a server in transit is then seen at least once, and merging drops the second sight.
@@ -144,15 +153,22 @@ class Servers:
         rows = [found.open() for found in itertools.islice(merged, query.limit)]
         return Page(tuple(rows), tuple(reading.missing))
 
-    def _marker(self, uuid: str, project_id: str | None) -> Server:
+    def _marker(
+        self, uuid: str, project_id: str | None, sort: Sequence[Sort]
+    ) -> tuple[object, ...]:
+        """Where the marker stands in this order."""
         # Deleted ones too: the last server of a page may be deleted before the next page is asked for.
         try:
-            found = self.find(uuid, with_deleted=True).server
+            found, _ = self._look_up(
+                uuid,
+                partial(server_order.find_place, uuid=uuid, sort=sort),
+                of_build=lambda server: Place(server.project_id, position(server, sort)),
+            )
         except ServerNotFound as exc:
             raise Invalid(f"marker [{uuid}] not found") from exc
         if project_id is not None and found.project_id != project_id:
             raise Invalid(f"marker [{uuid}] not found")
-        return found
+        return found.position
 
     def _cells(self, project_id: str | None) -> Sequence[Cell]:
         cells = self._registry.all()

@@ -344,6 +344,23 @@ def test_a_page_gives_servers_as_they_were_stored(
     assert alone.server == found.open().server
 
 
+@with_a_database
+@given(
+    fields=st.fixed_dictionaries(FIELDS),
+    sort=st.lists(st.sampled_from(sorted(server_order.SORT_COLUMNS)), max_size=3, unique=True),
+)
+def test_a_place_is_where_the_whole_server_stands(
+    cell_database: Database, fields: dict[str, Any], sort: list[str]
+) -> None:
+    server = make_server(1, **fields)
+    store(cell_database, [server])
+    keys = [Sort(key, is_descending=True) for key in sort]
+    with cell_database.read() as tx:
+        found = server_order.find_place(tx, server.uuid, keys)
+        assert server_order.find_place(tx, str(uuid.uuid4()), keys) is None
+    assert found == server_order.Place(server.project_id, server_order.position(server, keys))
+
+
 def test_fault_comes_with_servers_in_error_only(cell_database: Database) -> None:
     failed, well = make_server(1, vm_state="error"), make_server(2)
     store(cell_database, [failed, well])
