@@ -10,6 +10,7 @@ from groundwork.context import RequestContext
 from groundwork.errors import Problem, Unavailable
 from nova.compute.conductor_door import ConductorDoor
 from nova.compute.external_events import ExternalEvents
+from nova.compute.hardware import HardwarePolicy
 from nova.compute.inventory import InventoryReporter
 from nova.compute.monitors import Monitors
 from nova.lifecycle.host_messages import CacheImages, TakeExternalEvents
@@ -22,7 +23,7 @@ from nova.saga.messages import COMPUTE_TOPIC, LookAt
 from nova.saga.operation import Claimant, Place
 from nova.saga.worker import LOOK_AGAIN_S, Worker
 from nova.service import SERVICE_VERSION, Identity
-from nova.virt.driver import Driver, ImageCache
+from nova.virt.driver import Driver, ImageCache, NodeFacts
 
 LOG = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class ComputeAgent:
         door: ConductorDoor,
         inventory: InventoryReporter,
         monitors: Monitors,
+        hardware: HardwarePolicy,
         tools: HostTools,
         external_events: ExternalEvents,
         threads: int,
@@ -82,6 +84,7 @@ class ComputeAgent:
         self._door = door
         self._inventory = inventory
         self._monitors = monitors
+        self._hardware = hardware
         self._enable_new = enable_new_services
         self._is_disabled = False
         self._reported = threading.Event()
@@ -154,14 +157,19 @@ class ComputeAgent:
 
     def _report(self) -> None:
         """Tell the cell and Placement what the host has, and remove guests that belong elsewhere."""
-        facts = [
-            replace(self._driver.node_facts(node), metrics=self._monitors.measure(node))
-            for node in self._driver.nodes()
-        ]
+        facts = [self._facts(node) for node in self._driver.nodes()]
         for node in self._door.report_nodes(self._identity.host, facts):
             self._inventory.report(node.uuid, node.name, disabled=self._is_disabled)
         self._reported.set()
         self._remove_unwanted()
+
+    def _facts(self, node: str) -> NodeFacts:
+        facts = self._driver.node_facts(node)
+        return replace(
+            facts,
+            metrics=self._monitors.measure(node),
+            hardware=self._hardware.offered(facts.hardware),
+        )
 
     def _remove_unwanted(self) -> None:
         """Destroy guests whose server was deleted or moved while this host could not be reached.

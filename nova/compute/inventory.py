@@ -18,6 +18,7 @@ from oslo_log import log as logging
 from nova.clients import providers as wire
 from nova.clients.placement import Placement
 from nova.clients.placement_errors import ConcurrentUpdate, InUse
+from nova.compute.hardware import HardwarePolicy
 from nova.compute.sharing import shared_classes
 from nova.virt import provider_tree
 from nova.virt.driver import Driver
@@ -93,11 +94,17 @@ class InventoryReporter:
     """
 
     def __init__(
-        self, *, driver: Driver, placement: Placement, policies: Mapping[str, ClassPolicy]
+        self,
+        *,
+        driver: Driver,
+        placement: Placement,
+        policies: Mapping[str, ClassPolicy],
+        hardware: HardwarePolicy | None = None,
     ) -> None:
         self._driver = driver
         self._placement = placement
         self._policies = policies
+        self._hardware = hardware or HardwarePolicy()
         # What was read, by provider uuid. An entry counts only while Placement still shows its
         # generation, which every change of inventories, traits and aggregates raises; so a quiet
         # node costs one request per report.
@@ -130,6 +137,7 @@ class InventoryReporter:
 
         tree = ProviderTree(seen[p.uuid].picture(p.uuid, p.name, p.parent) for p in present)
         self._driver.update_provider_tree(tree, node)
+        self._hardware.split_cpus(tree, node, self._driver.node_facts(node).hardware)
         tree.set_traits(
             node, _STATUS_TRAITS if disabled else ["COMPUTE_NODE"], within=_STATUS_TRAITS
         )

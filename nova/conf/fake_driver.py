@@ -30,6 +30,32 @@ OPTIONS = [
         help="Disk of each node, GiB. 0 reports no disk, as for a host whose guests only use "
         "volumes.",
     ),
+    cfg.IntOpt(
+        "numa_cells",
+        default=0,
+        min=0,
+        max=128,
+        help="NUMA nodes among which vCPUs and memory of each node are divided; 0 tells of none, and servers that ask "
+        "for NUMA nodes or CPUs of their own find no place. See [compute] cpu_dedicated_set.",
+    ),
+    cfg.IntOpt(
+        "cpu_threads",
+        default=1,
+        min=1,
+        help="Threads of each core; with more than one the trait HW_CPU_HYPERTHREADING is reported.",
+    ),
+    cfg.ListOpt(
+        "huge_pages",
+        default=[],
+        help="Memory of each NUMA node that is set aside as huge pages, as MIB:COUNT, such as 2:512, 1024:4.",
+    ),
+    cfg.ListOpt(
+        "pci_devices",
+        default=[],
+        help="PCI devices of each node, as [COUNTx]VENDOR:PRODUCT[+VFSxPRODUCT][@CELL]: 2x10de:1eb8@0 is two devices "
+        "near to NUMA node 0, 8086:1572+4x154c@1 a network card with four virtual functions near to node 1. Guests get "
+        "those that [pci] device_spec names.",
+    ),
     cfg.ListOpt(
         "traits",
         default=[],

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from nova.domain.hardware import Hardware
 from nova.virt.guest import GuestSpec, GuestState
 from nova.virt.provider_tree import ProviderTree
 
@@ -29,7 +30,9 @@ class NodeFacts:
 
     ``hypervisor_version`` is a number that grows with the release (1002003 for 1.2.3). ``uptime``
     is a line as ``uptime(1)`` prints it, None when the hypervisor cannot tell. ``metrics`` is what
-    the host's monitors measured, by metric; a driver leaves it empty.
+    the host's monitors measured, by metric; a driver leaves it empty. ``hardware`` is every NUMA
+    node with all of its CPUs as shared ones, and every PCI device of the machine; None when the
+    hypervisor pins nothing. What of it is offered is the operator's to say.
     """
 
     hypervisor_type: str
@@ -42,6 +45,7 @@ class NodeFacts:
     local_gb: int
     uptime: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    hardware: Hardware | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from groundwork.database import Database, Transaction
@@ -13,6 +14,7 @@ from nova.db.cell import compute_nodes, server_scan, servers, services
 from nova.db.cell.compute_nodes import NodeUsage
 from nova.db.cell.models import compute_nodes as compute_node_table
 from nova.domain.flavor import Flavor
+from nova.domain.hardware import DeviceType, Hardware, HostCell, Pages, PciDevice
 from nova.domain.server import Server
 from nova.virt.driver import NodeFacts
 
@@ -219,3 +221,17 @@ def test_servers_without_an_image_property_on_nodes_of_a_type(cell_database: Dat
     with cell_database.read() as tx:
         found = server_scan.without_image_property(tx, "hw_machine_type", hypervisor_type="QEMU")
     assert list(found) == [bare.uuid, other.uuid]
+
+
+def test_a_report_tells_the_hardware_and_takes_it_back(cell_database: Database) -> None:
+    hardware = Hardware(
+        cells=(HostCell(0, (0, 1), (2, 3), (Pages(4, 1024),), ((0, 1), (2, 3)), 0),),
+        devices=(PciDevice("0000:81:00.1", "8086", "154c", DeviceType.VF, 0, "0000:81:00.0"),),
+        cpu_ratio=4.0,
+    )
+    for reported in (hardware, None):
+        with cell_database.write() as tx:
+            compute_nodes.report(tx, "host1", facts(hardware=reported))
+        with cell_database.read() as tx:
+            stored = tx.execute(sa.select(models.hardware)).scalar_one()
+        assert (None if stored is None else msgspec.convert(stored, Hardware)) == reported

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 from oslo_utils import uuidutils
 
@@ -15,6 +16,7 @@ from groundwork.database import Transaction
 from nova.db.cell import services as service_queries
 from nova.db.cell.models import compute_nodes, instances, services
 from nova.db.cell.services import COMPUTE, ServiceRow
+from nova.domain.hardware import Hardware
 
 
 class Facts(Protocol):
@@ -49,6 +51,9 @@ class Facts(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, float]: ...
+
+    @property
+    def hardware(self) -> Hardware | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,7 @@ def _values(host: str, facts: Facts) -> dict[str, Any]:
         "local_gb": facts.local_gb,
         "uptime": facts.uptime,
         "metrics": dict(facts.metrics) or None,
+        "hardware": None if facts.hardware is None else msgspec.to_builtins(facts.hardware),
     }
 
 

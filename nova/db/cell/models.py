@@ -64,6 +64,8 @@ compute_nodes = _table(
     sa.Column("metrics", Json),
     # Builds that failed here one after the other, since the last that succeeded; NULL is none.
     sa.Column("failed_builds", sa.Integer),
+    # NUMA nodes and PCI devices that the host offers; NULL when it tells of none.
+    sa.Column("hardware", Json),
     sa.UniqueConstraint(
         "host", "hypervisor_hostname", name="uniq_compute_nodes0host0hypervisor_hostname"
     ),
@@ -125,6 +127,20 @@ instances = _table(
     sa.Index("instances_updated_at_idx", "updated_at"),
     # Usage over all projects is read page by page along this.
     sa.Index("instances_launched_idx", "launched_at", "uuid"),
+)
+
+# CPUs of their own, memory of NUMA nodes and PCI devices that servers hold on a node. Rows are never updated; they are
+# deleted with the server, so there is nothing to archive.
+hardware_pins = _table(
+    "hardware_pins",
+    _id(),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("instance_uuid", sa.String(36), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("node", sa.String(255), nullable=False),
+    sa.Column("pins", Json, nullable=False),
+    sa.Index("hardware_pins_server_idx", "instance_uuid"),
+    sa.Index("hardware_pins_node_idx", "host", "node"),
 )
 
 tags = _table(

@@ -15,12 +15,14 @@ from nova.virt.driver import CpuTimes, NodeFacts
 from nova.virt.fake.cpu import CpuMeter
 from nova.virt.fake.faults import Fault, FaultPlan, parse_fault
 from nova.virt.fake.guest_files import GuestFiles, GuestRecord
+from nova.virt.fake.hardware import make_hardware
 from nova.virt.guest import GuestSpec, GuestState, PowerState
 from nova.virt.provider_tree import Inventory, ProviderTree
 
 # The families of traits in which this driver alone decides; ``[fake_driver] traits`` may name
 # others, to be added only.
 _OWN_TRAITS = ("COMPUTE_IMAGE_TYPE_", "CUSTOM_FAKE_")
+_THREADS = "HW_CPU_HYPERTHREADING"
 _IMAGE_TYPES = ("COMPUTE_IMAGE_TYPE_RAW", "COMPUTE_IMAGE_TYPE_QCOW2")
 
 
@@ -37,6 +39,10 @@ class FakeOptions:
     vcpus: int = 64
     memory_mb: int = 131072
     local_gb: int = 2048
+    numa_cells: int = 0
+    cpu_threads: int = 1
+    huge_pages: tuple[str, ...] = ()
+    pci_devices: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
     spawn_delay_s: float = 0.0
     destroy_delay_s: float = 0.0
@@ -63,6 +69,10 @@ def options_from_conf(conf: cfg.ConfigOpts, *, host: str) -> FakeOptions:
         vcpus=group.vcpus,
         memory_mb=group.memory_mb,
         local_gb=group.local_gb,
+        numa_cells=group.numa_cells,
+        cpu_threads=group.cpu_threads,
+        huge_pages=tuple(group.huge_pages),
+        pci_devices=tuple(group.pci_devices),
         traits=tuple(group.traits),
         spawn_delay_s=group.spawn_delay,
         destroy_delay_s=group.destroy_delay,
@@ -86,7 +96,16 @@ class FakeDriver:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """:raises Invalid: the options describe no machine."""
         self._options = options
+        self._hardware = make_hardware(
+            cells=options.numa_cells,
+            vcpus=options.vcpus,
+            memory_mb=options.memory_mb,
+            threads=options.cpu_threads,
+            huge_pages=options.huge_pages,
+            devices=options.pci_devices,
+        )
         self._files = GuestFiles(options.directory)
         self._faults = FaultPlan(options.faults, host=options.host)
         self._nodes = tuple(sorted(options.nodes)) or (options.host,)
@@ -127,12 +146,17 @@ class FakeDriver:
                 "model": "fake",
                 "vendor": "fake",
                 "features": [],
-                "topology": {"sockets": 1, "cores": options.vcpus, "threads": 1},
+                "topology": {
+                    "sockets": max(1, options.numa_cells),
+                    "cores": options.vcpus // max(1, options.numa_cells) // options.cpu_threads,
+                    "threads": options.cpu_threads,
+                },
             },
             vcpus=options.vcpus,
             memory_mb=options.memory_mb,
             local_gb=options.local_gb,
             uptime=_uptime_line(self._started_at, self._clock()),
+            hardware=self._hardware,
         )
 
     def cpu_times(self, node: str) -> CpuTimes:
@@ -156,7 +180,10 @@ class FakeDriver:
         }
         # Placement knows no inventory of nothing: a class with none of it is left out.
         tree.set_inventories(node, {name: Inventory(n) for name, n in totals.items() if n > 0})
-        tree.set_traits(node, (*_IMAGE_TYPES, *self._options.traits), within=_OWN_TRAITS)
+        traits = [*_IMAGE_TYPES, *self._options.traits]
+        if self._options.cpu_threads > 1:
+            traits.append(_THREADS)
+        tree.set_traits(node, traits, within=(*_OWN_TRAITS, _THREADS))
 
     def guests(self) -> tuple[GuestState, ...]:
         """See ``Driver``."""
