@@ -21,5 +21,9 @@ class OwnershipLost(Conflict):
     """Somebody else owns this step now: drop the result."""
 
 
+class HardwareTaken(Conflict):
+    """NUMA nodes or PCI devices of a host are not enough for a server, or not any more."""
+
+
 class HostDown(Problem):
     """The compute service of the host does not report any more."""

@@ -14,7 +14,7 @@ from nova.compute.agent import ComputeAgent
 from nova.compute.conductor_door import ConductorDoor
 from nova.compute.external_events import ExternalEvents
 from nova.compute.guest_spec import GuestDescriber
-from nova.compute.hardware import hardware_policy_from_conf
+from nova.compute.hardware import HostHardware, hardware_policy_from_conf
 from nova.compute.inventory import InventoryReporter, policies_from_conf
 from nova.compute.monitors import load_monitors
 from nova.conductor.cell import CellConductor
@@ -51,6 +51,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
     if not conf.compute_driver:
         raise BadOption("option compute_driver in group [DEFAULT] is not set")
     driver = load_driver(conf.compute_driver, conf, host=host)
+    door = ConductorDoor(bus, timeout_s=conf.rpc_response_timeout)
     hardware = hardware_policy_from_conf(conf)
     describer = GuestDescriber(instance_name_template=conf.instance_name_template)
     limit = conf.max_concurrent_builds
@@ -58,7 +59,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
         identity=Identity(COMPUTE, host),
         driver=driver,
         bus=bus,
-        door=ConductorDoor(bus, timeout_s=conf.rpc_response_timeout),
+        door=door,
         inventory=InventoryReporter(
             driver=driver,
             placement=placement,
@@ -70,6 +71,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
         tools=HostTools(
             driver=driver,
             describe_guest=describer.describe,
+            hardware=HostHardware(driver=driver, door=door, policy=hardware),
             build_slot=BoundedSemaphore(limit) if limit else nullcontext(),
         ),
         external_events=ExternalEvents(driver=driver),

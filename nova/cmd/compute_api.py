@@ -48,6 +48,7 @@ from nova.clients.keystone import AnyProject, Projects, load_projects
 from nova.cmd.limits import load_limits
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
+from nova.domain.pci_aliases import read_aliases
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.aggregate_changes import AggregateChanges
 from nova.lifecycle.aggregate_mirror import AggregateMirror
@@ -226,6 +227,7 @@ def _create_requests(conf: cfg.ConfigOpts, database: Database, limits: Limits) -
             password_length=conf.password_length,
             default_schedule_zone=conf.default_schedule_zone,
             default_availability_zone=conf.default_availability_zone,
+            pci_aliases=read_aliases(conf.pci.alias),
         ),
     )
 

@@ -8,12 +8,14 @@ from typing import Any
 from groundwork.context import RequestContext
 from nova.conductor.messages import (
     AskUnwanted,
+    ClaimHardware,
     NodeIdentity,
     RegisterCompute,
     ReportAlive,
     ReportNodes,
     Standing,
 )
+from nova.domain.hardware import Pins
 from nova.rpc.bus import Address, Bus
 from nova.saga.messages import CONDUCTOR_TOPIC, ClaimStep, StepFailed, StepSucceeded
 from nova.saga.operation import Claimant, Failure, Order, Outcome
@@ -69,6 +71,11 @@ class ConductorDoor:
         """Which of these guests the cell does not place on this host."""
         found: tuple[str, ...] = self._call(AskUnwanted(host=host, guests=tuple(guests)))
         return found
+
+    def claim_hardware(self, message: ClaimHardware) -> Pins:
+        """Give a server its part of this host. :raises HardwareTaken: it does not fit (any more)."""
+        pins: Pins = self._call(message)
+        return pins
 
     def _call(self, message: Any, order: Order | None = None) -> Any:
         context = RequestContext.from_dict(dict(order.request)) if order else RequestContext.admin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nova.domain.hardware import Pins
 from nova.domain.server import Server
 from nova.virt.guest import GuestSpec
 
@@ -12,8 +13,8 @@ class GuestDescriber:
     def __init__(self, *, instance_name_template: str) -> None:
         self._template = instance_name_template
 
-    def describe(self, server: Server, admin_password: str | None) -> GuestSpec:
-        """All that the driver needs to make the guest."""
+    def describe(self, server: Server, admin_password: str | None, pins: Pins) -> GuestSpec:
+        """All that the driver needs to make the guest; ``pins`` is what it holds of the host by number."""
         flavor = server.flavor
         return GuestSpec(
             uuid=server.uuid,
@@ -37,6 +38,7 @@ class GuestDescriber:
             key_name=server.key_name,
             key_data=server.key_data,
             admin_password=admin_password,
+            pins=pins,
         )
 
 

@@ -11,9 +11,14 @@ from dataclasses import dataclass, replace
 from oslo_config import cfg
 
 from groundwork.errors import Invalid
+from nova.compute.conductor_door import ConductorDoor
 from nova.compute.device_spec import DeviceSpec, offered_devices, read_device_specs
+from nova.conductor.messages import ClaimHardware
 from nova.domain.cpu_sets import parse_cpus
-from nova.domain.hardware import Hardware, HostCell
+from nova.domain.hardware import Hardware, HostCell, Pins
+from nova.domain.numa import NumaRequest, PciRequest
+from nova.domain.server import Server
+from nova.virt.driver import Driver
 from nova.virt.provider_tree import Inventory, ProviderTree
 
 SHARED, DEDICATED = "VCPU", "PCPU"
@@ -68,6 +73,30 @@ class HardwarePolicy:
         if self.shared_cpus is not None:
             return cpus & self.shared_cpus, dedicated
         return (cpus if self.dedicated_cpus is None else set()), dedicated
+
+
+class HostHardware:
+    """Claims of this host's servers; decided against what the hypervisor has at that moment."""
+
+    def __init__(self, *, driver: Driver, door: ConductorDoor, policy: HardwarePolicy) -> None:
+        self._driver = driver
+        self._door = door
+        self._policy = policy
+
+    def claim(self, server: Server, numa: NumaRequest | None, pci: tuple[PciRequest, ...]) -> Pins:
+        """See :class:`nova.lifecycle.tools.HardwareClaims`."""
+        host, node = server.host or "", server.node or ""
+        offered = self._policy.offered(self._driver.node_facts(node).hardware)
+        return self._door.claim_hardware(
+            ClaimHardware(
+                server=server.uuid,
+                host=host,
+                node=node,
+                offered=offered or Hardware(),
+                numa=numa,
+                pci=pci,
+            )
+        )
 
 
 def hardware_policy_from_conf(conf: cfg.ConfigOpts) -> HardwarePolicy:

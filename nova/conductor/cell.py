@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from groundwork.columns import now
 from groundwork.context import RequestContext
 from groundwork.database import Database, Transaction
 from nova.clients.placement import Placement
 from nova.conductor.liveness import ReportedLiveness
 from nova.conductor.messages import (
     AskUnwanted,
+    ClaimHardware,
     NodeIdentity,
     RegisterCompute,
     ReportAlive,
     ReportNodes,
     Standing,
 )
-from nova.db.cell import compute_nodes, servers, services
+from nova.db.cell import compute_nodes, hardware_pins, servers, services
+from nova.domain.hardware import Pins
+from nova.errors import HardwareTaken
 from nova.life_signs import LifeSigns
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import CellTools
@@ -106,6 +110,28 @@ class CellEndpoint:
             lambda tx: [compute_nodes.report(tx, message.host, facts) for facts in message.nodes]
         )
         return tuple(NodeIdentity(name=row.hypervisor_hostname, uuid=row.uuid) for row in rows)
+
+    def claim_hardware(self, context: RequestContext, message: ClaimHardware) -> Pins:
+        """Give a server its part of a node, for the node's compute.
+
+        Nothing is given to a server that is gone, or on another host by now: nobody would let go of it.
+        """
+
+        def work(tx: Transaction) -> Pins:
+            # The row is locked: nobody deletes the server before this has ended.
+            servers.update(tx, message.server, {"updated_at": now()})
+            server = servers.find(tx, message.server)
+            if server is None or server.host != message.host:
+                raise HardwareTaken(f"Server {message.server} is not on host {message.host}.")
+            return hardware_pins.claim(
+                tx,
+                hardware_pins.Holder(server.uuid, message.host, message.node),
+                message.offered,
+                message.numa,
+                message.pci,
+            )
+
+        return self._database.run(work)
 
     def ask_unwanted(self, context: RequestContext, message: AskUnwanted) -> tuple[str, ...]:
         """Say which guests a host should remove."""

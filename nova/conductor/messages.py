@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nova.domain.hardware import Hardware, Pins
+from nova.domain.numa import NumaRequest, PciRequest
 from nova.rpc.message import message
 from nova.virt.driver import NodeFacts
 
@@ -60,3 +62,15 @@ class AskUnwanted:
 
     host: str
     guests: tuple[str, ...]
+
+
+@message(reply=Pins)
+class ClaimHardware:
+    """A server of this node gets what it asks for, of what the node offers and nobody else holds."""
+
+    server: str
+    host: str
+    node: str
+    offered: Hardware
+    numa: NumaRequest | None = None
+    pci: tuple[PciRequest, ...] = ()

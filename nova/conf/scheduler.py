@@ -168,6 +168,15 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         1_000_000.0,
         "Preference for the cell in which a moved server is; negative, for other cells.",
     ),
+    cfg.FloatOpt(
+        "pci_weight_multiplier",
+        default=1.0,
+        min=0.0,
+        help="Preference for hosts with few free PCI devices: servers that ask for devices take those that have just "
+        "enough, all others keep off hosts with devices. The number of each host is stretched to 0..1 among the "
+        "candidates and multiplied by this; 0 turns it off. Metadata pci_weight_multiplier of an aggregate counts "
+        "before it for its hosts.",
+    ),
     cfg.StrOpt(
         "image_properties_default_architecture",
         help="ImagePropertiesFilter: architecture of images that name none. Set it where hosts differ.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nova.domain.flavor import Flavor
+from nova.domain.numa import PciRequest
 from nova.domain.server_group import ServerGroup
 
 
@@ -38,5 +39,7 @@ class RequestSpec:
     is_volume_backed: bool = False
     #: The group that the server belongs to; where its members are is filled in for each decision.
     group: ServerGroup | None = None
+    #: PCI devices that a server wants; what it wants of NUMA nodes follows from flavor and image (``numa_reading``).
+    pci_requests: tuple[PciRequest, ...] = ()
     #: The cell (uuid) in which the server is that is to be moved; None for new servers.
     current_cell: str | None = None

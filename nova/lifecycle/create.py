@@ -7,7 +7,9 @@ there on:
     schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request; for
                                  members of a server group also reserved in the group (``group_places.py``)
     hand_over         SUPER      the server and the rest of this operation move into the chosen cell
-    occupy_host       CONDUCTOR  nothing to do; its undo takes the next alternate host, or releases the claim
+    occupy_host       CONDUCTOR  nothing to do; its undo lets go of the host's hardware and takes the next alternate
+                                 host, or releases the claim
+    claim_hardware    HOST       NUMA nodes, CPUs and devices of the host are the server's, if it asks for any
     spawn             HOST       the guest exists and runs
 
 Everything is keyed by the server's uuid: the claim (consumer), the row in the cell, the guest.
@@ -23,10 +25,11 @@ from typing import Any
 from groundwork.columns import now
 from groundwork.errors import Conflict
 from nova.db.api import builds
+from nova.domain.hardware import Pins
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
-from nova.lifecycle import burial, group_places, hand_over
+from nova.lifecycle import burial, group_places, hand_over, hardware
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
 from nova.saga.operation import Operation, Outcome, Place, Run, Step
@@ -45,6 +48,8 @@ class CreatePayload:
     selection: Selection | None = None
     #: Where it may go instead, best first; all in the same cell.
     alternates: tuple[Selection, ...] = ()
+    #: What it holds of its host by number.
+    pins: Pins = Pins()
 
 
 def _schedule(runs: Sequence[Run]) -> list[Outcome | Exception]:
@@ -115,7 +120,8 @@ def _take_alternate(run: Run) -> Outcome:
     twice, it puts the same again.
     """
     tools: CellTools = run.tools
-    payload: CreatePayload = run.payload
+    payload: CreatePayload = replace(run.payload, pins=Pins())
+    hardware.release(tools, run.server.uuid)
     rest = payload.alternates
     while rest:
         candidate, rest = rest[0], rest[1:]
@@ -132,6 +138,17 @@ def _take_alternate(run: Run) -> Outcome:
             )
     tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
     return Outcome(payload=replace(payload, alternates=()), server={"host": None, "node": None})
+
+
+def _wants_hardware(_server: Server, payload: CreatePayload) -> bool:
+    return hardware.is_wanted(payload.spec)
+
+
+def _claim_hardware(run: Run) -> Outcome:
+    """Hold what the server asks for of this host. It fails when others were faster; then the next host is tried."""
+    tools: HostTools = run.tools
+    pins = hardware.claim(tools, run.server, run.payload.spec)
+    return Outcome(payload=replace(run.payload, pins=pins), details=hardware.told(pins))
 
 
 def _claim(run: Run, candidate: Selection) -> bool:
@@ -156,7 +173,9 @@ def _spawn(run: Run) -> Outcome:
     """Make the guest; a guest that is there already is left alone."""
     tools: HostTools = run.tools
     with tools.build_slot:
-        tools.driver.spawn(tools.describe_guest(run.server, run.payload.admin_password))
+        tools.driver.spawn(
+            tools.describe_guest(run.server, run.payload.admin_password, run.payload.pins)
+        )
     state = tools.driver.guest(run.server.uuid)
     return Outcome(
         # The password is the guest's now; the journal forgets it.
@@ -199,6 +218,14 @@ CREATE = Operation(
             no_return=True,
         ),
         Step("occupy_host", Place.CONDUCTOR, run=_nothing, undo=_take_alternate),
+        Step(
+            "claim_hardware",
+            Place.HOST,
+            run=_claim_hardware,
+            needed=_wants_hardware,
+            no_undo_because="occupy_host, which is undone next, lets go of it, also when the host is down",
+            task_state=TaskState.SPAWNING,
+        ),
         Step(
             "spawn",
             Place.HOST,

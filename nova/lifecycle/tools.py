@@ -13,6 +13,8 @@ from nova.cells.registry import Registry
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
+from nova.domain.hardware import Pins
+from nova.domain.numa import NumaRequest, PciRequest
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import ServerSelection
 from nova.domain.server import Server
@@ -34,6 +36,17 @@ class Scheduling(Protocol):
 
         :raises NoValidHost: for at least one there is none; no claim is left then.
         :raises Unavailable: the scheduler does not answer.
+        """
+
+
+class HardwareClaims(Protocol):
+    """What servers hold of this host by number; kept in the cell's database."""
+
+    def claim(self, server: Server, numa: NumaRequest | None, pci: tuple[PciRequest, ...]) -> Pins:
+        """What the server holds of its node; the same when it is asked again.
+
+        :raises HardwareTaken: what is left is not enough.
+        :raises Unavailable: no conductor answers.
         """
 
 
@@ -64,6 +77,7 @@ class HostTools:
     """A compute service's: its driver; no database at all."""
 
     driver: Driver
-    describe_guest: Callable[[Server, str | None], GuestSpec]
+    describe_guest: Callable[[Server, str | None, Pins], GuestSpec]
+    hardware: HardwareClaims
     #: Held while a guest is made: bounds the builds of a host.
     build_slot: AbstractContextManager[object]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from groundwork.database import Transaction
+from nova.scheduler.hardware_view import HardwareView
 from nova.scheduler.host_rows import (
     Counts,
     NodeFacts,
@@ -15,6 +16,7 @@ from nova.scheduler.host_rows import (
     read_counts,
     read_images,
     read_nodes,
+    read_pins,
     read_services,
 )
 from nova.scheduler.host_view import AggregateView, HostView
@@ -26,6 +28,8 @@ class Reading(NamedTuple):
     is_full: bool
     services: Mapping[str, ServiceFacts]
     nodes: list[NodeFacts]
+    #: Of these nodes; see ``read_pins``.
+    pins: Mapping[tuple[str, str], tuple[str, ...]]
     counts: Mapping[tuple[str, str], Counts] | None
 
 
@@ -40,10 +44,13 @@ def read_cell(
     if counts is not None and with_images:
         for place, images in read_images(tx).items():
             counts[place] = counts.get(place, Counts())._replace(images=images)
+    nodes = read_nodes(tx, since)
     return Reading(
         is_full=since is None,
         services=read_services(tx),
-        nodes=read_nodes(tx, since),
+        nodes=nodes,
+        # Nobody holds anything where no host has told of hardware.
+        pins=read_pins(tx, since) if any(node.hardware for node in nodes) else {},
         counts=counts,
     )
 
@@ -64,6 +71,7 @@ class CellHosts:
     services: Mapping[str, ServiceFacts] = field(default_factory=dict)
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
     counts: Mapping[tuple[str, str], Counts] = field(default_factory=dict)
+    pins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: When it was read; None before the first time.
     read_at: Moment | None = None
     read_in_full_at: Moment | None = None
@@ -77,11 +85,14 @@ class CellHosts:
         old_services, self.services = self.services, reading.services
         if reading.is_full:
             self.nodes = {}
+            self.pins = {}
             self._views = {}
             self.read_in_full_at = at
         for node in reading.nodes:
-            if self.nodes.get(node.uuid) != node:
+            pins = reading.pins.get((node.host, node.hypervisor_hostname), ())
+            if self.nodes.get(node.uuid) != node or self.pins.get(node.uuid, ()) != pins:
                 self.nodes[node.uuid] = node
+                self.pins[node.uuid] = pins
                 self._views.pop(node.uuid, None)
         if reading.counts is not None:
             old_counts, self.counts = self.counts, reading.counts
@@ -121,6 +132,7 @@ class CellHosts:
             local_gb=node.local_gb,
             metrics=node.metrics or {},
             failed_builds=node.failed_builds or 0,
+            hardware=HardwareView(node.hardware, self.pins[uuid]) if node.hardware else None,
             aggregates=aggregates,
             num_instances=counts.servers,
             num_io_ops=counts.busy,

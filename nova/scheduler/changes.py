@@ -16,6 +16,7 @@ from groundwork.errors import Invalid
 from nova.clients.candidates import CandidateQuery
 from nova.clients.explanations import Relaxation
 from nova.domain.outlook import Change, ChangeKind
+from nova.domain.pci_aliases import EXTRA_SPEC as PCI_ALIASES
 from nova.domain.request_spec import RequestSpec
 from nova.scheduler.demand import DISABLED_TRAIT, candidate_query, is_for_placement
 from nova.scheduler.query_changes import with_amount, without_one
@@ -199,7 +200,9 @@ def _wishes(spec: RequestSpec) -> Iterator[tuple[str, str, RequestSpec]]:
     for name, value in spec.flavor.extra_specs.items():
         if not is_for_placement(name):
             flavor = replace(spec.flavor, extra_specs=_less(spec.flavor.extra_specs, name))
-            yield f"extra spec {name}", str(value), replace(spec, flavor=flavor)
+            devices = () if name == PCI_ALIASES else spec.pci_requests
+            other = replace(spec, flavor=flavor, pci_requests=devices)
+            yield f"extra spec {name}", str(value), other
 
 
 def _without_filter(attempt: Attempt, base: Trial, try_: Try) -> Iterator[Change]:

@@ -132,7 +132,7 @@ class Standings:
     def placed(self, candidate: Candidate, way: AllocationRequest) -> None:
         """A server was placed in this way: weigh, and look at the filters, anew."""
         candidate.ledger.take(way)
-        candidate.host = with_more_servers(candidate.host, 1)
+        candidate.host = with_more_servers(candidate.host, 1, self._ask)
         if self._ask.spec.group is not None:
             self._group_has_grown(candidate.host.host)
         if candidate.way() is None or self._why_not(candidate):
@@ -270,10 +270,15 @@ def _weigh_all(one: Weigher, lineup: Lineup, ask: Ask) -> Sequence[float] | Numb
     return [one.weigh(candidate, ask) for candidate in lineup]
 
 
-def with_more_servers(host: HostView, count: int) -> HostView:
-    """The host after servers were placed on it that its cell cannot know of yet."""
+def with_more_servers(host: HostView, count: int, ask: Ask) -> HostView:
+    """The host after servers of this request were placed on it that its cell cannot know of yet."""
     return replace(
-        host, num_instances=host.num_instances + count, num_io_ops=host.num_io_ops + count
+        host,
+        num_instances=host.num_instances + count,
+        num_io_ops=host.num_io_ops + count,
+        hardware=host.hardware.after_placing(ask.numa, ask.spec.pci_requests, count)
+        if host.hardware
+        else None,
     )
 
 

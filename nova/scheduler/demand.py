@@ -1,8 +1,8 @@
 """A request as a question to Placement: which amounts of which classes, on providers with which traits.
 
 Understands the flavor extra specs ``resources[SUFFIX]:CLASS=n`` (0 takes a class out), ``trait[SUFFIX]:NAME=required``
-or ``forbidden``, ``group_policy=none|isolate``, and the image property ``trait:NAME=required``. What prefilters want is
-added to it.
+or ``forbidden``, ``group_policy=none|isolate``, and the image property ``trait:NAME=required``. CPUs of a server's own
+are PCPU instead of VCPU. What prefilters want is added to it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import CandidateQuery, RequestGroup
+from nova.domain.numa import NumaRequest, ThreadPolicy
+from nova.domain.numa_reading import numa_request_of
 from nova.domain.request_spec import RequestSpec
 from nova.domain.resources import flavor_resources
 from nova.scheduler.prefilters.restriction import NODE_GROUP, Restriction
@@ -24,6 +26,8 @@ _KEY = re.compile(r"^(resources|trait)([A-Za-z0-9_-]{0,64}):(.+)$")
 
 # On every compute node, and on nothing else.
 _NODE_TRAIT = "COMPUTE_NODE"
+# On nodes whose cores have several threads.
+_THREADS_TRAIT = "HW_CPU_HYPERTHREADING"
 _UNRESTRICTED = Restriction()
 
 
@@ -47,6 +51,7 @@ def candidate_query(
     :param restriction: what prefilters want of the hosts.
     :raises Invalid: an extra spec or image property makes no sense; the sentence names it.
     """
+    numa = numa_request_of(spec.flavor, spec.image_properties)
     groups = {"": _Group(resources=flavor_resources(spec))}
     for key, value in spec.flavor.extra_specs.items():
         _read(groups, key, value)
@@ -63,10 +68,26 @@ def candidate_query(
         limit=limit,
         # Without a policy groups may overlap, which is what flavors of a single device mean anyway.
         isolate=spec.flavor.extra_specs.get("group_policy") == "isolate",
-        root_required=tuple(sorted({*root.required, *restriction.required})),
-        root_forbidden=(*sorted({*root.forbidden, *restriction.forbidden}), DISABLED_TRAIT),
+        root_required=tuple(
+            sorted({*root.required, *restriction.required, *_threads(numa, ThreadPolicy.REQUIRE)})
+        ),
+        root_forbidden=(
+            *sorted(
+                {*root.forbidden, *restriction.forbidden, *_threads(numa, ThreadPolicy.ISOLATE)}
+            ),
+            DISABLED_TRAIT,
+        ),
     )
     return _in_aggregates(query, restriction)
+
+
+def _threads(numa: NumaRequest | None, policy: ThreadPolicy) -> tuple[str, ...]:
+    """The trait of hosts whose cores have several threads, if the request has this policy.
+
+    Whoever wants cores for itself is kept off such hosts: threads that lie idle for its sake would be free in the eyes
+    of Placement.
+    """
+    return (_THREADS_TRAIT,) if numa is not None and numa.threads is policy else ()
 
 
 def total_resources(query: CandidateQuery) -> Mapping[str, int]:

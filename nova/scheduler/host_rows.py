@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from nova.db.api.models import aggregate_hosts, aggregate_metadata, aggregates, host_mappings
-from nova.db.cell.models import compute_nodes, instances, services
+from nova.db.cell.models import compute_nodes, hardware_pins, instances, services
 from nova.db.cell.services import COMPUTE
 from nova.scheduler.host_view import AggregateView, ImageOnHost
 
@@ -62,6 +62,8 @@ class NodeFacts(NamedTuple):
     local_gb: int
     metrics: Mapping[str, float] | None
     failed_builds: int | None
+    #: JSON as it is stored; read when a request asks for something of it.
+    hardware: str | None = None
 
 
 class Counts(NamedTuple):
@@ -91,10 +93,39 @@ def read_services(tx: Transaction) -> dict[str, ServiceFacts]:
 
 def read_nodes(tx: Transaction, since: datetime | None) -> list[NodeFacts]:
     """The nodes of a cell that are new, have reported or failed a build since then; all of them after None."""
-    query = sa.select(*(compute_nodes.c[name] for name in NodeFacts._fields))
-    if since is not None:
-        query = query.where(compute_nodes.c.updated_at >= since - _CLOCK_SKEW)
+    *fields, hardware = (compute_nodes.c[name] for name in NodeFacts._fields)
+    query = sa.select(*fields, sa.type_coerce(hardware, sa.Text)).where(*_changed(since))
     return [NodeFacts._make(row) for row in tx.execute(query)]
+
+
+def read_pins(tx: Transaction, since: datetime | None) -> dict[tuple[str, str], tuple[str, ...]]:
+    """What servers hold of the hardware of these nodes, by host and node, each as the JSON that is stored.
+
+    Whoever changes it touches the node's row too, so only nodes that are read anew anyway are looked at.
+    """
+    # SELECT p.host, p.node, p.pins FROM hardware_pins p JOIN compute_nodes n ON n.host = p.host AND ...
+    # WHERE n.updated_at >= ...; along hardware_pins_node_idx for each of the nodes.
+    own = hardware_pins.c
+    query = (
+        sa.select(own.host, own.node, sa.type_coerce(own.pins, sa.Text).label("pins"))
+        .join(
+            compute_nodes,
+            sa.and_(
+                compute_nodes.c.host == own.host,
+                compute_nodes.c.hypervisor_hostname == own.node,
+            ),
+        )
+        .where(*_changed(since))
+        .order_by(own.id)
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in tx.execute(query):
+        found.setdefault((row.host, row.node), []).append(row.pins)
+    return {place: tuple(pins) for place, pins in found.items()}
+
+
+def _changed(since: datetime | None) -> tuple[sa.ColumnElement[bool], ...]:
+    return () if since is None else (compute_nodes.c.updated_at >= since - _CLOCK_SKEW,)
 
 
 def read_counts(tx: Transaction) -> dict[tuple[str, str], Counts]:

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from groundwork.errors import Invalid
+from nova.domain.numa import NumaRequest
+from nova.domain.numa_reading import numa_request_of
 from nova.domain.request_spec import RequestSpec
+from nova.scheduler.hardware_view import HardwareView
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class HostView:
     metrics: Mapping[str, float] = field(default_factory=dict)
     #: Builds that failed here in a row since the last that succeeded.
     failed_builds: int = 0
+    #: NUMA nodes and PCI devices, and what servers hold of them; None when the host tells of none.
+    hardware: HardwareView | None = None
     aggregates: tuple[AggregateView, ...] = ()
     #: Living servers, and those of them that are being built or moved; 0 when no filter or weigher wants to know.
     num_instances: int = 0
@@ -82,6 +88,15 @@ class Ask:
     now: datetime
     #: The host of each server that the hints ``same_host`` and ``different_host`` name, as far as it is on one.
     server_hosts: Mapping[str, str] = field(default_factory=dict)
+    #: What flavor and image want of NUMA nodes. None also when they make no sense: asking Placement tells so.
+    numa: NumaRequest | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        try:
+            numa = numa_request_of(self.spec.flavor, self.spec.image_properties)
+        except Invalid:
+            numa = None
+        object.__setattr__(self, "numa", numa)
 
     def after_placing(self, host: str) -> Ask:
         """The request after one of its servers was placed there: its group has one more member."""

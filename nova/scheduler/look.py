@@ -187,7 +187,7 @@ class Look:
         if not self._placed_on:
             return hosts
         changed = {
-            uuid: with_more_servers(hosts[uuid], count)
+            uuid: with_more_servers(hosts[uuid], count, self._ask)
             for uuid, count in self._placed_on.items()
             if uuid in hosts
         }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from nova.domain.hardware import Pins
+
 
 class PowerState(IntEnum):
     """As ``OS-EXT-STS:power_state`` of the Compute API; 2 and 5 are not used there."""
@@ -32,7 +34,8 @@ class GuestSpec:
 
     ``name`` is the tenant's name for the server, ``instance_name`` the hypervisor's
     (``instance-0000002a``). ``image_id`` is None for a guest that boots from a volume. Sizes: MiB
-    for memory and swap, GiB for disks.
+    for memory and swap, GiB for disks. ``pins`` are the NUMA nodes, CPUs and devices that the
+    guest gets, empty when it asks for none.
     """
 
     uuid: str
@@ -57,3 +60,4 @@ class GuestSpec:
     key_data: str | None = None
     admin_password: str | None = field(default=None, repr=False)
     networks: tuple[Mapping[str, object], ...] = ()
+    pins: Pins = Pins()

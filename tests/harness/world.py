@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from groundwork.columns import now
@@ -26,11 +27,16 @@ from nova.cells.scatter import Scatter
 from nova.cells.servers import Located, Servers
 from nova.cells.target import Targets
 from nova.compute.guest_spec import GuestDescriber
+from nova.compute.hardware import HostHardware
+from nova.conductor.cell import CellEndpoint
+from nova.conductor.messages import ClaimHardware
 from nova.db.api import models as api_models
 from nova.db.api import schema as api_schema
 from nova.db.cell import models as cell_models
 from nova.db.cell import schema as cell_schema
 from nova.domain.flavor import Flavor
+from nova.domain.hardware import Hardware, Pins
+from nova.domain.numa import PciRequest
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
@@ -46,6 +52,7 @@ from nova.saga.operation import Claimant, Place
 from nova.saga.store import BuildStore, CellStore
 from nova.saga.sweeper import Sweeper
 from nova.saga.worker import Worker
+from nova.virt.driver import NodeFacts
 from nova.virt.guest import GuestSpec, GuestState, PowerState
 from tests.harness.claims import Chooser, Claims
 from tests.harness.sabotage import Killed, Sabotage
@@ -70,6 +77,34 @@ class Hypervisor:
 
     def guest(self, uuid: str) -> GuestState | None:
         return GuestState(uuid, PowerState.RUNNING) if uuid in self.found else None
+
+    def node_facts(self, node: str) -> NodeFacts:
+        return NodeFacts("model", 1, node, "127.0.0.1", {}, 4, 4096, 100)
+
+
+@dataclass
+class HardwareDoor:
+    """The conductor's door, as far as hardware is claimed at it."""
+
+    journal: Journal
+
+    def claim_hardware(self, message: ClaimHardware) -> Pins:
+        endpoint = CellEndpoint(
+            database=self.journal.database,
+            journal=self.journal,
+            worker=None,  # type: ignore[arg-type]
+        )
+        return endpoint.claim_hardware(RequestContext.admin(), message)
+
+
+@dataclass
+class Offering:
+    """A policy that offers this, whatever the driver tells."""
+
+    hardware: Hardware | None
+
+    def offered(self, _hardware: Hardware | None) -> Hardware | None:
+        return self.hardware
 
 
 @dataclass
@@ -121,6 +156,8 @@ class World:
             targets=self.targets,
             scatter=self.scatter,
         )
+        #: What hosts offer besides room; those that are not named offer nothing.
+        self.hardware: dict[str, Hardware] = {}
         self.hosts = {
             "host1": (CELL1, Hypervisor()),
             "host2": (CELL1, Hypervisor()),
@@ -160,9 +197,23 @@ class World:
 
     # What tests do
 
-    def create(self, count: int = 1, *, group: ServerGroup | None = None) -> Sequence[Server]:
+    def create(
+        self,
+        count: int = 1,
+        *,
+        group: ServerGroup | None = None,
+        extra_specs: Mapping[str, str] | None = None,
+        pci_requests: tuple[PciRequest, ...] = (),
+    ) -> Sequence[Server]:
         """Accept a create request; nothing runs yet."""
-        flavor = Flavor(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
+        flavor = Flavor(
+            flavorid="1",
+            name="tiny",
+            vcpus=1,
+            memory_mb=64,
+            root_gb=1,
+            extra_specs=extra_specs or {},
+        )
         template = Server(
             uuid="",
             project_id="p",
@@ -177,7 +228,12 @@ class World:
             tags=("blue",),
         )
         spec = RequestSpec(
-            project_id="p", user_id="u", flavor=flavor, image_id="image", group=group
+            project_id="p",
+            user_id="u",
+            flavor=flavor,
+            image_id="image",
+            group=group,
+            pci_requests=pci_requests,
         )
         request = CreateRequest(
             template=template, spec=spec, min_count=count, max_count=count, admin_password="secret"
@@ -301,6 +357,7 @@ class World:
                     if not row.deleted and row.host is not None:
                         placed[row.uuid] = row.host
         assert self.guests() == placed
+        self._assert_pins_are_sound(placed)
         claimed = {uuid: next(iter(held.resources)) for uuid, held in self.claims.held.items()}
         assert claimed == {uuid: f"provider-{host}" for uuid, host in placed.items()}
         with self.api.read() as tx:
@@ -308,6 +365,37 @@ class World:
             mappings = tx.execute(sa.select(api_models.instance_mappings)).all()
         assert all(row.cell_id is not None for row in mappings)
         assert {row.instance_uuid for row in mappings} == rows
+
+    def pins(self) -> dict[str, tuple[str, Pins]]:
+        """The host on which each server holds something by number, and what; on two is a failure."""
+        found: dict[str, tuple[str, Pins]] = {}
+        for cell in self.registry.all():
+            with self.targets.database(cell).read() as tx:
+                for row in tx.execute(sa.select(cell_models.hardware_pins)):
+                    assert row.instance_uuid not in found, "a server holds something twice"
+                    found[row.instance_uuid] = (row.host, msgspec.convert(row.pins, Pins))
+        return found
+
+    def _assert_pins_are_sound(self, placed: Mapping[str, str]) -> None:
+        """Servers hold something on their host only, guests got just that, and nobody has what somebody else has."""
+        held = self.pins()
+        for uuid, (host, pins) in held.items():
+            assert placed.get(uuid) == host
+            assert self.hosts[host][1].found[uuid].pins == pins
+        assert all(
+            uuid in held or guest.pins == Pins()
+            for _, hypervisor in self.hosts.values()
+            for uuid, guest in hypervisor.found.items()
+        )
+        parts = [
+            (host, part)
+            for host, pins in held.values()
+            for part in (
+                *(cpu for cell in pins.cells for _, cpu in cell.pins),
+                *(pinned.device.address for pinned in pins.devices),
+            )
+        ]
+        assert len(parts) == len(set(parts)), parts
 
     def offer(self, host: str) -> Selection:
         """What the scheduler would select for that host."""
@@ -374,7 +462,16 @@ class World:
             return CellTools(database=self.journals[level].database, placement=claims)
         driver: Any = self.hosts[host][1]
         describer = GuestDescriber(instance_name_template="instance-%08x")
-        return HostTools(driver=driver, describe_guest=describer.describe, build_slot=nullcontext())
+        return HostTools(
+            driver=driver,
+            describe_guest=describer.describe,
+            hardware=HostHardware(
+                driver=self.hosts[host][1],  # type: ignore[arg-type]
+                door=HardwareDoor(self.journals[level]),  # type: ignore[arg-type]
+                policy=Offering(self.hardware.get(host)),  # type: ignore[arg-type]
+            ),
+            build_slot=nullcontext(),
+        )
 
 
 def _lay_out(folder: Path) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from groundwork.columns import UtcTime
 from groundwork.database import Transaction
 from groundwork.typed import convert
+from nova.db.cell import hardware_pins
 from nova.db.cell.models import instances, tags
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
@@ -113,8 +114,7 @@ def swap_task_state(
 
 def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
     """Leave only the record of a server; False when it was gone already."""
-    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
-    return update(
+    is_first = update(
         tx,
         uuid,
         {
@@ -127,6 +127,10 @@ def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
             "power_state": 0,
         },
     )
+    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
+    # After the server's row, which a claim locks first as well: none can come in between.
+    hardware_pins.release(tx, uuid)
+    return is_first
 
 
 def on_host(tx: Transaction, host: str) -> Sequence[Server]:

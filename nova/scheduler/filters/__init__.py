@@ -22,6 +22,7 @@ from nova.scheduler.filters.cidr_affinity_filter import SimpleCIDRAffinityFilter
 from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
 from nova.scheduler.filters.compute_filter import ComputeFilter
 from nova.scheduler.filters.filter import Filter, FilterOptions, Reason
+from nova.scheduler.filters.hardware_filters import NUMATopologyFilter, PciPassthroughFilter
 from nova.scheduler.filters.image_properties_filter import ImagePropertiesFilter
 from nova.scheduler.filters.isolated_hosts_filter import IsolatedHostsFilter
 from nova.scheduler.filters.json_filter import JsonFilter
@@ -61,7 +62,9 @@ def all_filters() -> tuple[type[Filter], ...]:
         IsolatedHostsFilter,
         JsonFilter,
         MetricsFilter,
+        NUMATopologyFilter,
         NumInstancesFilter,
+        PciPassthroughFilter,
         ServerGroupAffinityFilter,
         ServerGroupAntiAffinityFilter,
         SameHostFilter,

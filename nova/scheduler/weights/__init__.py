@@ -11,6 +11,7 @@ from nova.scheduler.plugins import load_classes
 from nova.scheduler.weights.cross_cell import CrossCellWeigher
 from nova.scheduler.weights.image_props import ImagePropertiesWeigher
 from nova.scheduler.weights.metrics import MetricsWeigher
+from nova.scheduler.weights.pci import PCIWeigher
 from nova.scheduler.weights.server_group_weighers import (
     ServerGroupSoftAffinityWeigher,
     ServerGroupSoftAntiAffinityWeigher,
@@ -42,6 +43,7 @@ def all_weighers() -> tuple[type[Weigher], ...]:
         ServerGroupSoftAntiAffinityWeigher,
         ImagePropertiesWeigher,
         MetricsWeigher,
+        PCIWeigher,
         BuildFailureWeigher,
         CrossCellWeigher,
     )

@@ -43,6 +43,9 @@ class GuestRecord:
     root_gb: int = 0
     ephemeral_gb: int = 0
     swap_mb: int = 0
+    #: CPUs of the host that are the guest's own, and addresses of its PCI devices.
+    cpus: tuple[int, ...] = ()
+    devices: tuple[str, ...] = ()
     #: Volumes whose growth the guest was shown, by id.
     extended_volumes: tuple[str, ...] = ()
 
@@ -66,6 +69,8 @@ class GuestRecord:
             root_gb=guest.root_gb,
             ephemeral_gb=guest.ephemeral_gb,
             swap_mb=guest.swap_mb,
+            cpus=tuple(cpu for cell in guest.pins.cells for _, cpu in cell.pins),
+            devices=tuple(pinned.device.address for pinned in guest.pins.devices),
         )
 
 
@@ -148,7 +153,12 @@ def _parsed(uuid: str, text: bytes) -> GuestRecord:
     try:
         fields: dict[str, Any] = json.loads(text)
         found = GuestRecord(**{**fields, "power_state": PowerState(fields["power_state"])})
-        return replace(found, extended_volumes=tuple(found.extended_volumes))
+        return replace(
+            found,
+            cpus=tuple(found.cpus),
+            devices=tuple(found.devices),
+            extended_volumes=tuple(found.extended_volumes),
+        )
     except (ValueError, TypeError, KeyError):
         return GuestRecord(uuid)
 

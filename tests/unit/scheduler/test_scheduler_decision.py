@@ -277,6 +277,7 @@ def test_weighers_are_loaded_with_their_multipliers():
         "soft_anti_affinity": 1.0,
         "image_props": 1.0,
         "metrics": 1.0,
+        "pci": 1.0,
         "build_failure": 1.0,
         "cross_cell_move": 1.0,
     }

@@ -297,7 +297,7 @@ def test_filters_are_loaded_in_the_order_of_their_names():
 
 
 def test_every_filter_can_be_made_from_options():
-    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 21
+    assert len({type(f.from_options(FilterOptions())) for f in all_filters()}) == 23
 
 
 @pytest.mark.parametrize(

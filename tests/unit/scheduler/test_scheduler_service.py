@@ -113,6 +113,7 @@ def test_default_options_make_rules():
         "soft_anti_affinity": 1.0,
         "image_props": 0.0,
         "metrics": 1.0,
+        "pci": 1.0,
         "build_failure": 1_000_000.0,
         "cross_cell_move": 1_000_000.0,
     }

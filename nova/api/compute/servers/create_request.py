@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from groundwork.columns import now
@@ -23,6 +23,8 @@ from nova.db.api import aggregates, host_mappings, server_groups
 from nova.db.api.flavors import Audience, find_flavor
 from nova.db.api.key_pairs import find_key_pair
 from nova.domain.flavor import Flavor
+from nova.domain.numa_reading import numa_request_of
+from nova.domain.pci_aliases import Alias, pci_requests_of
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
 from nova.domain.server_group import ServerGroup
@@ -44,6 +46,7 @@ class CreateOptions:
     password_length: int = 12
     default_schedule_zone: str | None = None
     default_availability_zone: str = "nova"
+    pci_aliases: Mapping[str, Alias] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,9 @@ class CreateRequests:
         flavor = self._flavor(call, str(body["flavorRef"]))
         image = self._image(call, _image_id(body))
         _check_fit(call, flavor, image)
+        # For what it refuses: what the server wants of NUMA nodes is read again from flavor and image where it matters.
+        numa_request_of(flavor, image.properties)
+        devices = pci_requests_of(flavor, image.properties, self._options.pci_aliases)
         placing = self._placing(call, body)
         group = self._group(call, (hints or {}).get("group"))
         template = self._template(call, body, flavor, image, placing, hints)
@@ -99,6 +105,7 @@ class CreateRequests:
             requested_node=placing.requested_node,
             scheduler_hints=hints or {},
             group=group,
+            pci_requests=devices,
         )
         return CreateRequest(
             template=template,
