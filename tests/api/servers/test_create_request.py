@@ -417,3 +417,21 @@ def test_build_request_of_others_is_not_theirs(cloud: ServerCloud) -> None:
         )
     assert cloud.answer("/servers", **stranger)["servers"] == []
     assert cloud.answer(f"/servers/{server.uuid}")["server"]["id"] == server.uuid
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "text"),
+    [
+        ({"hw:numa_nodes": "3"}, "cannot be divided evenly among 3 NUMA nodes"),
+        ({"hw:numa_nodes": "many"}, "hw:numa_nodes=many is no whole number"),
+        ({"hw:cpu_thread_policy": "isolate"}, "no meaning without hw:cpu_policy=dedicated"),
+        ({"hw:mem_page_size": "huge"}, "no page size"),
+        ({"pci_passthrough:alias": "gpu:1"}, "PCI alias gpu is not defined"),
+        ({"hw:pci_numa_affinity_policy": "near"}, "is none of required"),
+    ],
+)
+def test_wishes_for_hardware_that_make_no_sense(
+    cloud: ServerCloud, extra_specs: dict[str, str], text: str
+) -> None:
+    cloud.add_flavor("odd", extra_specs=extra_specs)
+    assert text in refused(cloud, flavorRef="odd")
