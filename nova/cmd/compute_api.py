@@ -26,6 +26,7 @@ from nova.api.compute.quota_sets.operations import QuotaSetOperations
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
+from nova.api.compute.server_topology.operations import ServerTopology
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
@@ -149,6 +150,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             links=links,
         ),
         ServerMigrations(servers=servers, scatter=plane.scatter),
+        ServerTopology(servers=servers, scatter=plane.scatter),
         ServerExternalEvents(
             delivery=ExternalEventDelivery(
                 api_database=database,

@@ -188,14 +188,17 @@ class _Matching:
         return False
 
     def _augment_guest(self, guest: int, seen: set[int]) -> bool:
-        for host in self._places.hosts:
-            if host in seen or (guest, host) not in self._places.found:
-                continue
-            seen.add(host)
-            other = self._guest_of.get(host)
-            if other is None or self._augment_guest(other, seen):
+        able = [host for host in self._places.hosts if (guest, host) in self._places.found]
+        for host in able:
+            if host not in self._guest_of:
                 self._guest_of[host] = guest
                 return True
+        for host in able:
+            if host not in seen:
+                seen.add(host)
+                if self._augment_guest(self._guest_of[host], seen):
+                    self._guest_of[host] = guest
+                    return True
         return False
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from groundwork.database import Transaction
-from groundwork.errors import NotFound, Unavailable
+from groundwork.errors import NotFound
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.server_migrations import schemas
 from nova.api.compute.server_migrations.views import ServerMigrationView, ShownProgress
-from nova.api.compute.servers.lookup import require_in_sight
-from nova.cells.scatter import Down, Late, Scatter
+from nova.api.compute.servers.lookup import ask_cell_of, require_in_sight
+from nova.cells.scatter import Scatter
 from nova.cells.servers import Located, Servers
 from nova.db.cell import server_migrations
-
-T = TypeVar("T")
 
 # The largest number that a row of the databases can have.
 _DIGITS = 18
@@ -48,8 +42,10 @@ class ServerMigrations:
     )
     def list(self, call: Call, located: Located) -> Answer:
         """List the live migrations of a server that are in progress."""
-        found = self._ask(
-            located, lambda tx: server_migrations.live_in_progress(tx, located.server.uuid)
+        found = ask_cell_of(
+            self._scatter,
+            located,
+            lambda tx: server_migrations.live_in_progress(tx, located.server.uuid),
         )
         shows_hosts = call.can(
             "os_compute_api:servers:migrations:index:host", {"project_id": located.project_id}
@@ -76,24 +72,13 @@ class ServerMigrations:
         found = None
         if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
             number = int(text)
-            found = self._ask(
-                located, lambda tx: server_migrations.find_of_server(tx, uuid, number)
+            found = ask_cell_of(
+                self._scatter,
+                located,
+                lambda tx: server_migrations.find_of_server(tx, uuid, number),
             )
         if found is None:
             raise NotFound(f"Migration {text} for server {uuid} could not be found.")
         if not found.is_live_in_progress:
             raise NotFound(f"Migration {text} for server {uuid} is not live-migration in progress.")
         return Answer({"migration": self._view.show(call.version, ShownProgress(found, True))})
-
-    def _ask(self, located: Located, query: Callable[[Transaction], T]) -> T | None:
-        """What the server's cell answers; None while it has no cell. :raises Unavailable: the cell is silent."""
-        if located.cell is None:
-            return None
-        match self._scatter.ask([located.cell], query)[located.cell]:
-            case Late() | Down():
-                raise Unavailable(
-                    f"The cell of instance {located.server.uuid} does not answer now.",
-                    internal=f"cell {located.cell.uuid}",
-                )
-            case answer:
-                return answer

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from groundwork.database import Transaction
+from groundwork.errors import Unavailable
 from groundwork.operations import Call
-from nova.cells.servers import Servers, not_found
+from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.servers import Located, Servers, not_found
 from nova.domain.server import Server
+
+T = TypeVar("T")
 
 
 def require_in_sight(call: Call, uuid: str, *, project_id: str) -> None:
@@ -27,3 +35,17 @@ class ServersOfPath:
         found = self._servers.find(call.path["server_id"], with_deleted=True).server
         require_in_sight(call, found.uuid, project_id=found.project_id)
         return found
+
+
+def ask_cell_of(scatter: Scatter, located: Located, query: Callable[[Transaction], T]) -> T | None:
+    """What the server's cell answers; None while it has no cell. :raises Unavailable: the cell is silent."""
+    if located.cell is None:
+        return None
+    match scatter.ask([located.cell], query)[located.cell]:
+        case Late() | Down():
+            raise Unavailable(
+                f"The cell of instance {located.server.uuid} does not answer now.",
+                internal=f"cell {located.cell.uuid}",
+            )
+        case answer:
+            return answer

@@ -1,0 +1,1 @@
+"""How a server lies in the NUMA nodes of its host."""
