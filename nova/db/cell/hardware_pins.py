@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 
-from groundwork.columns import now
+from groundwork import columns
 from groundwork.database import Transaction
 from groundwork.typed import convert
 from nova.db.cell.models import compute_nodes, hardware_pins
@@ -37,6 +38,8 @@ def claim(
     offered: Hardware,
     numa: NumaRequest | None,
     pci: Sequence[PciRequest],
+    *,
+    now: datetime | None = None,
 ) -> Pins:
     """Give the server what it asks for, of what the node offers and nobody holds; what it holds already, it keeps.
 
@@ -45,7 +48,8 @@ def claim(
 
     :raises HardwareTaken: it does not fit.
     """
-    _touch(tx, holder.host, holder.node)
+    now = now or columns.now()
+    _touch(tx, holder.host, holder.node, now)
     own = hardware_pins.c
     held = tx.execute(
         sa.select(own.instance_uuid, own.pins).where(
@@ -61,7 +65,7 @@ def claim(
     tx.execute(
         sa.insert(hardware_pins),
         {
-            "created_at": now(),
+            "created_at": now,
             "instance_uuid": holder.server,
             "host": holder.host,
             "node": holder.node,
@@ -71,7 +75,7 @@ def claim(
     return found
 
 
-def release(tx: Transaction, server_uuid: str) -> None:
+def release(tx: Transaction, server_uuid: str, *, now: datetime | None = None) -> None:
     """Take back all that the server holds, wherever; nothing happens when it holds nothing."""
     own = hardware_pins.c
     places = tx.execute(
@@ -83,7 +87,7 @@ def release(tx: Transaction, server_uuid: str) -> None:
     if not places:
         return
     for row in places:
-        _touch(tx, row.host, row.node)
+        _touch(tx, row.host, row.node, now or columns.now())
     tx.execute(sa.delete(hardware_pins).where(own.instance_uuid == server_uuid))
 
 
@@ -96,11 +100,11 @@ def of_server(tx: Transaction, server_uuid: str, host: str) -> Pins:
     return Pins() if found is None else _pins(found.pins)
 
 
-def _touch(tx: Transaction, host: str, node: str) -> None:
+def _touch(tx: Transaction, host: str, node: str, now: datetime) -> None:
     tx.execute(
         sa.update(compute_nodes)
         .where(compute_nodes.c.host == host, compute_nodes.c.hypervisor_hostname == node)
-        .values(updated_at=now())
+        .values(updated_at=now)
     )
 
 

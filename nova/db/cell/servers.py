@@ -129,7 +129,7 @@ def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
     )
     tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
     # After the server's row, which a claim locks first as well: none can come in between.
-    hardware_pins.release(tx, uuid)
+    hardware_pins.release(tx, uuid, now=now)
     return is_first
 
 

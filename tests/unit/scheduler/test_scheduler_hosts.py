@@ -13,8 +13,10 @@ from nova.cells.registry import CELL0_UUID, Cell, Registry
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.db.api import models as api
-from nova.db.cell import compute_nodes, services
+from nova.db.cell import compute_nodes, hardware_pins, services
 from nova.db.cell import models as cell
+from nova.domain.hardware import Hardware, PciDevice
+from nova.domain.numa import PciRequest, PciSpec
 from nova.scheduler.host_rows import read_nodes
 from nova.scheduler.host_view import ImageOnHost
 from nova.scheduler.hosts import (
@@ -290,6 +292,31 @@ def test_a_failed_build_is_seen_without_reading_all(world):
         compute_nodes.forget_failed_builds(tx, "a", "a", now=world.now())
         assert [n.host for n in read_nodes(tx, world.now())] == ["a"]
     assert world.find("a").hosts[uuid_of("a")].failed_builds == 0
+
+
+def test_what_servers_hold_is_seen_without_reading_all(world):
+    """Claims and their ends are seen like reports of the node; other nodes keep their views."""
+    machine = Hardware(devices=(PciDevice("0000:81:00.0", "10de", "1eb8"),))
+    wanted = (PciRequest("gpu", 1, (PciSpec("10de"),)),)
+    for name in ("gpus", "others"):
+        world.start_compute("cell1", name)
+        facts = NodeFacts("fake", 1, name, "127.0.0.1", {}, 8, 1024, 10, hardware=machine)
+        with world.cells["cell1"].write() as tx:
+            compute_nodes.report(tx, name, facts, uuid=uuid_of(name), now=world.now())
+    first = world.find("a", "gpus", "others").hosts
+    assert first[uuid_of("a")].hardware is None
+    assert first[uuid_of("gpus")].hardware.free_devices == 1
+    world.elapsed_s = 8
+    with world.cells["cell1"].write() as tx:
+        holder = hardware_pins.Holder("server", "gpus", "gpus")
+        hardware_pins.claim(tx, holder, machine, None, wanted, now=world.now())
+    found = world.find("gpus", "others").hosts
+    assert found[uuid_of("gpus")].hardware.free_devices == 0
+    assert found[uuid_of("others")] is first[uuid_of("others")]
+    world.elapsed_s = 16
+    with world.cells["cell1"].write() as tx:
+        hardware_pins.release(tx, "server", now=world.now())
+    assert world.find("gpus").hosts[uuid_of("gpus")].hardware.free_devices == 1
 
 
 def test_a_new_host_is_seen_at_once_when_a_request_would_fail(world):
