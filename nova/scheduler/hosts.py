@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from math import inf
@@ -21,7 +21,7 @@ from nova.cells.scatter import Down, Late, Scatter
 from nova.db.api.aggregates import ZONE_KEY
 from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
 from nova.scheduler.host_rows import read_aggregates, read_mappings
-from nova.scheduler.host_view import AggregateView, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView
 
 # Why a node that Placement named is no host; the constraints under which "no valid host" counts them.
 UNKNOWN = "known compute nodes"
@@ -166,6 +166,20 @@ class HostTable:
             self._finds.clear()
         known_owners = tuple(owner for owner in owners if owner is not None)
         self._finds[node_uuids] = _Find(self._state, known_owners, told)
+
+    def promised(self, host: HostView, ask: Ask) -> None:
+        """A server of this request was placed on the host: its hardware is not promised again.
+
+        Holds until rows are read the next time. By then the host's compute has claimed it, and if not, it will find out
+        itself what is left.
+        """
+        if ask.numa is None and not ask.spec.pci_requests:
+            return
+        with self._lock:
+            found = self._found.get(host.node_uuid)
+            if isinstance(found, HostView) and found.hardware is not None:
+                less = found.hardware.after_placing(ask.numa, ask.spec.pci_requests, 1)
+                self._found[host.node_uuid] = replace(found, hardware=less)
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""

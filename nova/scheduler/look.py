@@ -67,6 +67,7 @@ class Look:
     def placed(self, host: HostView) -> None:
         """A server of this request was placed there: the next look must count it, the host table cannot know it."""
         self._placed_on[host.node_uuid] += 1
+        self._hosts.promised(host, self._ask)
         self._ask = self._ask.after_placing(host.host)
 
     def around(self) -> Standings | Refusal:

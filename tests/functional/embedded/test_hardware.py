@@ -206,6 +206,20 @@ def test_servers_of_one_request_get_all_devices_there_are(cloud: Cloud) -> None:
     assert "PciPassthroughFilter removed 4" in fault["message"]
 
 
+def test_servers_that_come_one_after_the_other_need_no_second_try(cloud: Cloud) -> None:
+    """The scheduler does not have to read rows to know what it has given out itself."""
+    uuids = [cloud.build(f"server-{number}", flavorRef="gpu")["id"] for number in range(8)]
+    assert_nobody_shares(cloud)
+    assert len(held(cloud)) == 8
+    for uuid in uuids:
+        [action] = cloud.compute.get(f"/servers/{uuid}/os-instance-actions")["instanceActions"]
+        shown = cloud.compute.get(
+            f"/servers/{uuid}/os-instance-actions/{action['request_id']}", token=ADMIN
+        )
+        events = [event["event"] for event in shown["instanceAction"]["events"]]
+        assert events.count("compute_claim_hardware") == 1
+
+
 def test_servers_that_come_at_once_never_share_a_cpu_or_device(cloud: Cloud) -> None:
     """More servers than there is hardware, by requests that know nothing of each other."""
 

@@ -25,7 +25,7 @@ from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.decision import Rules
 from nova.scheduler.demand_names import choice
 from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
-from nova.scheduler.host_view import AggregateView, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import UNKNOWN, Known
 from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
@@ -285,6 +285,9 @@ class FakeHosts:
             {u: self.hosts[u] for u in wanted if u in self.hosts},
             {u: UNKNOWN for u in wanted if u not in self.hosts},
         )
+
+    def promised(self, host: HostView, ask: Ask) -> None:
+        """What is at hand never changes by itself."""
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         found = (

@@ -18,7 +18,7 @@ from nova.db.cell import models as cell
 from nova.domain.hardware import Hardware, PciDevice
 from nova.domain.numa import PciRequest, PciSpec
 from nova.scheduler.host_rows import read_nodes
-from nova.scheduler.host_view import ImageOnHost
+from nova.scheduler.host_view import Ask, ImageOnHost
 from nova.scheduler.hosts import (
     DISABLED_CELL,
     NO_SERVICE,
@@ -29,7 +29,7 @@ from nova.scheduler.hosts import (
 )
 from nova.scheduler.server_places import ServerPlaces
 from nova.virt.driver import NodeFacts
-from tests.unit.scheduler.harness import CELL1, CELL2, NOW, uuid_of
+from tests.unit.scheduler.harness import CELL1, CELL2, NOW, make_spec, uuid_of
 
 
 class RecordingScatter(Scatter):
@@ -317,6 +317,22 @@ def test_what_servers_hold_is_seen_without_reading_all(world):
     with world.cells["cell1"].write() as tx:
         hardware_pins.release(tx, "server", now=world.now())
     assert world.find("gpus").hosts[uuid_of("gpus")].hardware.free_devices == 1
+
+
+def test_a_device_is_not_promised_twice_before_its_cell_knows(world):
+    machine = Hardware(devices=(PciDevice("0000:81:00.0", "10de", "1eb8"),))
+    wanted = (PciRequest("gpu", 1, (PciSpec("10de"),)),)
+    facts = NodeFacts("fake", 1, "a", "127.0.0.1", {}, 8, 1024, 10, hardware=machine)
+    with world.cells["cell1"].write() as tx:
+        compute_nodes.report(tx, "a", facts, uuid=uuid_of("a"), now=world.now())
+    host = world.find("a").hosts[uuid_of("a")]
+    world.table.promised(host, Ask(make_spec(), world.now()))
+    assert world.find("a").hosts[uuid_of("a")] is host
+    world.table.promised(host, Ask(make_spec(pci_requests=wanted), world.now()))
+    assert world.find("a").hosts[uuid_of("a")].hardware.free_devices == 0
+    # The build came to nothing: rows tell that the device is free.
+    world.elapsed_s = 8
+    assert world.find("a").hosts[uuid_of("a")].hardware.free_devices == 1
 
 
 def test_a_new_host_is_seen_at_once_when_a_request_would_fail(world):
