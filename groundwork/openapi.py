@@ -140,6 +140,6 @@ def _responses(declared: Operation) -> dict[str, Any]:
         told[str(declared.success)]["content"] = {
             "application/json": {"schema": _alternatives(declared.response)}
         }
-    for status in declared.errors:
+    for status in (*declared.also, *declared.errors):
         told[str(status)] = {"description": HTTPStatus(status).phrase}
     return told

@@ -38,6 +38,7 @@ class Operation:
     body: ByVersion[Schema] | None = None
     response: ByVersion[Schema] | None = None
     success: int = 200
+    also: tuple[int, ...] = ()
     errors: tuple[int, ...] = ()
     subject: str | None = None
     reads_body: bool = False
@@ -66,6 +67,7 @@ def operation(
     body: ByVersion[Schema] | Schema | None = None,
     response: ByVersion[Schema] | Schema | None = None,
     success: int = 200,
+    also: Sequence[int] = (),
     errors: Sequence[int] = (),
     subject: str | None = None,
 ) -> Callable[[Handler], Handler]:
@@ -76,6 +78,7 @@ def operation(
     :param soft_policies: rules that only change what is shown; for the documents.
     :param query: schema of the query; every key holds an array of strings.
     :param body: schema of the JSON body per version; None means that no body is read.
+    :param also: other statuses of success, without a body, which the method chooses.
     :param subject: name of a method ``(call) -> object`` with ``project_id`` and ``user_id`` that finds what the
         request is about; the policy is asked about it and the handler gets it as second argument.
     """
@@ -95,6 +98,7 @@ def operation(
             body=_by_version(body),
             response=_by_version(response),
             success=success,
+            also=tuple(also),
             errors=tuple(errors),
             subject=subject,
             reads_body=body is not None,

@@ -26,6 +26,7 @@ from nova.api.compute.quota_sets.operations import QuotaSetOperations
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
+from nova.api.compute.server_tags.operations import ServerTags
 from nova.api.compute.server_topology.operations import ServerTopology
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
@@ -151,6 +152,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         ),
         ServerMigrations(servers=servers, scatter=plane.scatter),
         ServerTopology(servers=servers, scatter=plane.scatter),
+        ServerTags(servers=servers, scatter=plane.scatter, links=links),
         ServerExternalEvents(
             delivery=ExternalEventDelivery(
                 api_database=database,

@@ -17,6 +17,7 @@ from groundwork.database import Database
 from groundwork.errors import Forbidden, Invalid, NotFound, OverQuota
 from groundwork.operations import Call
 from groundwork.versions import Version
+from nova.api.compute.server_tags.tags import to_tags
 from nova.api.fields import as_boolean
 from nova.clients.glance import Image, Images
 from nova.db.api import aggregates, host_mappings, server_groups
@@ -165,7 +166,7 @@ class CreateRequests:
             security_groups=groups or ("default",),
             scheduler_hints=hints,
             trusted_certs=None if certificates is None else tuple(certificates),
-            tags=tuple(sorted(set(body.get("tags", ())))),
+            tags=to_tags(body.get("tags", ())),
         )
 
     def _flavor(self, call: Call, flavorid: str) -> Flavor:
