@@ -12,6 +12,7 @@ from groundwork.starting import BadOption
 from nova.clients.placement import Placement
 from nova.compute.agent import ComputeAgent
 from nova.compute.conductor_door import ConductorDoor
+from nova.compute.consoles import ConsoleDoor, proxies_from_conf
 from nova.compute.external_events import ExternalEvents
 from nova.compute.guest_spec import GuestDescriber
 from nova.compute.hardware import HostHardware, hardware_policy_from_conf
@@ -75,6 +76,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
             build_slot=BoundedSemaphore(limit) if limit else nullcontext(),
         ),
         external_events=ExternalEvents(driver=driver),
+        consoles=ConsoleDoor(driver=driver, proxies=proxies_from_conf(conf)),
         threads=conf.rpc_threads,
         report_interval_s=conf.report_interval,
         resources_interval_s=conf.compute_resources_interval,

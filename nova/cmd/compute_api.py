@@ -12,6 +12,7 @@ from nova import policies
 from nova.api import app
 from nova.api.compute.aggregates.operations import Aggregates
 from nova.api.compute.availability_zones.operations import AvailabilityZones
+from nova.api.compute.console_auth_tokens.operations import ConsoleAuthTokens
 from nova.api.compute.dry_run.operations import DryRunOperations
 from nova.api.compute.flavors.access import FlavorAccess
 from nova.api.compute.flavors.extra_specs import FlavorExtraSpecs
@@ -23,6 +24,7 @@ from nova.api.compute.limits.operations import LimitOperations
 from nova.api.compute.migrations.operations import MigrationOperations
 from nova.api.compute.quota_class_sets.operations import QuotaClassSets
 from nova.api.compute.quota_sets.operations import QuotaSetOperations
+from nova.api.compute.remote_consoles.operations import RemoteConsoles
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
@@ -54,6 +56,7 @@ from nova.domain.pci_aliases import read_aliases
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.aggregate_changes import AggregateChanges
 from nova.lifecycle.aggregate_mirror import AggregateMirror
+from nova.lifecycle.consoles import Consoles
 from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
@@ -153,6 +156,8 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         ServerMigrations(servers=servers, scatter=plane.scatter),
         ServerTopology(servers=servers, scatter=plane.scatter),
         ServerTags(servers=servers, scatter=plane.scatter, links=links),
+        RemoteConsoles(servers=servers, consoles=_consoles(conf, plane)),
+        ConsoleAuthTokens(registry=plane.registry, scatter=plane.scatter, clock=now),
         ServerExternalEvents(
             delivery=ExternalEventDelivery(
                 api_database=database,
@@ -167,6 +172,16 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
             links=links,
             clock=now,
         ),
+    )
+
+
+def _consoles(conf: cfg.ConfigOpts, plane: Plane) -> Consoles:
+    return Consoles(
+        bus_of=plane.targets.bus,
+        database_of=plane.scatter.database,
+        token_ttl_s=conf.consoleauth.token_ttl,
+        timeout_s=conf.rpc_response_timeout,
+        clock=now,
     )
 
 

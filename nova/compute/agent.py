@@ -9,11 +9,13 @@ from dataclasses import replace
 from groundwork.context import RequestContext
 from groundwork.errors import Problem, Unavailable
 from nova.compute.conductor_door import ConductorDoor
+from nova.compute.consoles import ConsoleDoor
 from nova.compute.external_events import ExternalEvents
 from nova.compute.hardware import HardwarePolicy
 from nova.compute.inventory import InventoryReporter
 from nova.compute.monitors import Monitors
-from nova.lifecycle.host_messages import CacheImages, TakeExternalEvents
+from nova.domain.console import ConsoleAccess
+from nova.lifecycle.host_messages import CacheImages, OpenConsole, TakeExternalEvents
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
 from nova.periodic import Periodic
@@ -31,10 +33,18 @@ LOG = logging.getLogger(__name__)
 class ComputeEndpoint:
     """What conductors and API processes may ask of a compute service."""
 
-    def __init__(self, *, worker: Worker, driver: Driver, external_events: ExternalEvents) -> None:
+    def __init__(
+        self,
+        *,
+        worker: Worker,
+        driver: Driver,
+        external_events: ExternalEvents,
+        consoles: ConsoleDoor,
+    ) -> None:
         self._worker = worker
         self._driver = driver
         self._external_events = external_events
+        self._consoles = consoles
 
     def look_at(self, context: RequestContext, message: LookAt) -> None:
         """Run what waits at this host."""
@@ -44,6 +54,10 @@ class ComputeEndpoint:
         """Tell those who wait for these events, and let the driver act."""
         for event in message.events:
             self._external_events.take(event)
+
+    def open_console(self, context: RequestContext, message: OpenConsole) -> ConsoleAccess:
+        """Say how clients get to a console."""
+        return self._consoles.open(message.server_uuid, message.console_type)
 
     def cache_images(self, context: RequestContext, message: CacheImages) -> None:
         """Fetch images ahead of need; one that cannot be fetched does not keep the others back."""
@@ -74,6 +88,7 @@ class ComputeAgent:
         hardware: HardwarePolicy,
         tools: HostTools,
         external_events: ExternalEvents,
+        consoles: ConsoleDoor,
         threads: int,
         report_interval_s: float,
         resources_interval_s: float,
@@ -102,7 +117,12 @@ class ComputeAgent:
         )
         self._server = bus.serve(
             Address(COMPUTE_TOPIC, server=identity.host),
-            ComputeEndpoint(worker=self._worker, driver=driver, external_events=external_events),
+            ComputeEndpoint(
+                worker=self._worker,
+                driver=driver,
+                external_events=external_events,
+                consoles=consoles,
+            ),
             threads=threads,
         )
         self._resources = Periodic("compute-resources", resources_interval_s, self._report)

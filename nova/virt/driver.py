@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from nova.domain.console import ConsoleEndpoint, ConsoleType
 from nova.domain.hardware import Hardware
 from nova.virt.guest import GuestSpec, GuestState
 from nova.virt.provider_tree import ProviderTree
@@ -151,6 +152,18 @@ class VolumeExtension(Protocol):
         """Let the guest see the present size of an attached volume.
 
         :raises NotFound: no such guest.
+        """
+
+
+@runtime_checkable
+class Consoles(Protocol):
+    """A driver whose guests have consoles that proxies can reach."""
+
+    def console(self, uuid: str, console_type: ConsoleType) -> ConsoleEndpoint:
+        """Where the guest's console of this type listens now.
+
+        :raises NotFound: no such guest.
+        :raises NotSupported: guests of this driver have no such console.
         """
 
 

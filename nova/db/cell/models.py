@@ -231,6 +231,25 @@ migrations = _table(
     sa.Index("migrations_dest_status_idx", "dest_compute", "status"),
 )
 
+# Who may open which console; only hashes of the tokens.
+console_auth_tokens = _table(
+    "console_auth_tokens",
+    _id(),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    # SHA-256, in hexadecimal.
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("instance_uuid", sa.String(36), nullable=False, index=True),
+    # The compute where the server was then: elsewhere the token opens nothing.
+    sa.Column("server_host", sa.String(255), nullable=False),
+    sa.Column("console_type", sa.String(32), nullable=False),
+    sa.Column("access_url_base", sa.Text, nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("tls_port", sa.Integer),
+    sa.Column("internal_access_path", sa.String(255)),
+)
+
 # Where an operator's command that is run in portions goes on next time.
 command_markers = _table(
     "command_markers",

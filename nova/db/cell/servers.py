@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from groundwork.columns import UtcTime
 from groundwork.database import Transaction
 from groundwork.typed import convert
-from nova.db.cell import hardware_pins
+from nova.db.cell import console_auth_tokens, hardware_pins
 from nova.db.cell.models import instances, tags
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
@@ -114,6 +114,8 @@ def swap_task_state(
 
 def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
     """Leave only the record of a server; False when it was gone already."""
+    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
+    console_auth_tokens.forget(tx, uuid)
     is_first = update(
         tx,
         uuid,

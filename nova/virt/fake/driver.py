@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from groundwork.errors import Conflict, Invalid, NotFound
 from nova.conf import fake_driver as fake_driver_conf
+from nova.domain.console import ConsoleEndpoint, ConsoleType
 from nova.virt.driver import CpuTimes, NodeFacts
 from nova.virt.fake.cpu import CpuMeter
 from nova.virt.fake.faults import Fault, FaultPlan, parse_fault
@@ -253,6 +254,15 @@ class FakeDriver:
             record = self._complete(uuid)
             seen = sorted({*record.extended_volumes, volume_id})
             self._files.write(replace(record, extended_volumes=tuple(seen)))
+
+    def console(self, uuid: str, console_type: ConsoleType) -> ConsoleEndpoint:
+        """See ``Consoles``. Guests have them of every type; nobody listens there."""
+        self._complete(uuid)
+        return ConsoleEndpoint(
+            port=6969,
+            tls_port=6970 if console_type is ConsoleType.SPICE_DIRECT else None,
+            internal_access_path=uuid if console_type is ConsoleType.WEBMKS else None,
+        )
 
     def _switch(self, step: str, uuid: str, power_state: PowerState) -> None:
         self._wait(self._options.power_delay_s)

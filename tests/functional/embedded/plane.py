@@ -302,6 +302,8 @@ class Cloud:
         }
         for cell in self.cells:
             found[f"tags in {cell.name}"] = self.rows(cell.name, cell_models.tags)
+            tokens = self.rows(cell.name, cell_models.console_auth_tokens)
+            found[f"console tokens in {cell.name}"] = tokens
             found[f"operations in {cell.name}"] = [
                 (row.action, row.state, row.step)
                 for row in self.rows(cell.name, cell_models.instance_actions)

@@ -1,0 +1,1 @@
+"""What console tokens lead to."""

@@ -1,0 +1,1 @@
+"""Consoles that clients open through a proxy."""

@@ -1,0 +1,112 @@
+"""``/servers/{server_id}/remote-consoles``, and the actions that it took the place of in 2.6."""
+
+from __future__ import annotations
+
+from groundwork.errors import Invalid
+from groundwork.operations import Answer, Call, operation
+from nova.api.compute.remote_consoles import schemas
+from nova.api.compute.servers.lookup import require_in_sight
+from nova.cells.servers import Located, Servers
+from nova.domain.console import unavailable
+from nova.lifecycle.consoles import Consoles
+
+_RULE = "os_compute_api:os-remote-consoles"
+_ERRORS = (400, 403, 404, 409, 501, 503)
+
+
+class RemoteConsoles:
+    """Access to the consoles of servers."""
+
+    def __init__(self, *, servers: Servers, consoles: Consoles) -> None:
+        self._servers = servers
+        self._consoles = consoles
+
+    def find_server(self, call: Call) -> Located:
+        """The subject. :raises ServerNotFound: there is none that the caller sees."""
+        uuid = call.path.get("server_id") or call.path["id"]
+        located = self._servers.find(uuid)
+        require_in_sight(call, located.server.uuid, project_id=located.project_id)
+        return located
+
+    @operation(
+        "POST",
+        "/servers/{server_id}/remote-consoles",
+        versions="2.6-",
+        policy=_RULE,
+        subject="find_server",
+        body=schemas.OPEN,
+        response=schemas.OPENED,
+        errors=_ERRORS,
+    )
+    def create(self, call: Call, located: Located) -> Answer:
+        """Get access to a console of a server."""
+        asked = call.body["remote_console"]
+        protocol, console_type = asked["protocol"], asked["type"]
+        if console_type not in schemas.FITTING[protocol]:
+            raise Invalid(f"Console type {console_type} does not fit the protocol {protocol}.")
+        opened = self._consoles.open(call.context, located.cell, located.server, console_type)
+        return Answer(
+            {"remote_console": {"protocol": protocol, "type": opened.type, "url": opened.url}}
+        )
+
+    @operation(
+        "POST",
+        "/servers/{id}/action",
+        versions="2.1-2.5",
+        action="os-getVNCConsole",
+        policy=_RULE,
+        subject="find_server",
+        body=schemas.VNC,
+        response=schemas.OPENED_BY_ACTION,
+        errors=_ERRORS,
+    )
+    def get_vnc_console(self, call: Call, located: Located) -> Answer:
+        """Get access to the VNC console of a server."""
+        return self._open(call, located, call.body["os-getVNCConsole"]["type"])
+
+    @operation(
+        "POST",
+        "/servers/{id}/action",
+        versions="2.1-2.5",
+        action="os-getSPICEConsole",
+        policy=_RULE,
+        subject="find_server",
+        body=schemas.SPICE,
+        response=schemas.OPENED_BY_ACTION,
+        errors=_ERRORS,
+    )
+    def get_spice_console(self, call: Call, located: Located) -> Answer:
+        """Get access to the SPICE console of a server."""
+        return self._open(call, located, call.body["os-getSPICEConsole"]["type"])
+
+    @operation(
+        "POST",
+        "/servers/{id}/action",
+        versions="2.1-2.5",
+        action="os-getSerialConsole",
+        policy=_RULE,
+        subject="find_server",
+        body=schemas.SERIAL,
+        response=schemas.OPENED_BY_ACTION,
+        errors=_ERRORS,
+    )
+    def get_serial_console(self, call: Call, located: Located) -> Answer:
+        """Get access to the serial console of a server."""
+        return self._open(call, located, call.body["os-getSerialConsole"]["type"])
+
+    @operation(
+        "POST",
+        "/servers/{id}/action",
+        versions="2.1-2.5",
+        action="os-getRDPConsole",
+        policy=None,
+        body=schemas.RDP,
+        errors=(400, 404, 409, 501),
+    )
+    def get_rdp_console(self, call: Call) -> Answer:
+        """Refused: no hypervisor with RDP consoles is left."""
+        raise unavailable(call.body["os-getRDPConsole"]["type"])
+
+    def _open(self, call: Call, located: Located, console_type: str) -> Answer:
+        opened = self._consoles.open(call.context, located.cell, located.server, console_type)
+        return Answer({"console": {"type": opened.type, "url": opened.url}})
