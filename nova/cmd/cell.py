@@ -10,6 +10,7 @@ from oslo_config import cfg
 from groundwork.database import Database
 from groundwork.starting import BadOption
 from nova.clients.placement import Placement
+from nova.clients.volumes import load_attachments
 from nova.compute.agent import ComputeAgent
 from nova.compute.conductor_door import ConductorDoor
 from nova.compute.consoles import ConsoleDoor, proxies_from_conf
@@ -36,6 +37,7 @@ def conductor(
         database=database,
         bus=bus,
         placement=placement,
+        attachments=load_attachments(conf),
         identity=Identity(CONDUCTOR, host),
         threads=conf.rpc_threads,
         service_down_time_s=conf.service_down_time,
@@ -74,6 +76,7 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
             describe_guest=describer.describe,
             hardware=HostHardware(driver=driver, door=door, policy=hardware),
             build_slot=BoundedSemaphore(limit) if limit else nullcontext(),
+            attachments=load_attachments(conf),
         ),
         external_events=ExternalEvents(driver=driver),
         consoles=ConsoleDoor(driver=driver, proxies=proxies_from_conf(conf)),

@@ -30,6 +30,7 @@ from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
 from nova.api.compute.server_tags.operations import ServerTags
 from nova.api.compute.server_topology.operations import ServerTopology
+from nova.api.compute.servers.boot_source import BootSource
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
@@ -39,6 +40,7 @@ from nova.api.compute.servers.operations import ServerOperations
 from nova.api.compute.servers.views import ServerView
 from nova.api.compute.services.operations import Services
 from nova.api.compute.simple_tenant_usage.operations import SimpleTenantUsage
+from nova.api.compute.volume_attachments.operations import VolumeAttachments
 from nova.api.links import Links
 from nova.api.paging import Paging
 from nova.availability_zones import ZoneNames
@@ -49,6 +51,7 @@ from nova.cells.unreachable import UnreachableServers
 from nova.cells.usage import Usages
 from nova.clients.glance import load_images
 from nova.clients.keystone import AnyProject, Projects, load_projects
+from nova.clients.volumes import load_user_volumes
 from nova.cmd.limits import load_limits
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
@@ -155,6 +158,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         ),
         ServerMigrations(servers=servers, scatter=plane.scatter),
         ServerTopology(servers=servers, scatter=plane.scatter),
+        VolumeAttachments(servers=servers),
         ServerTags(servers=servers, scatter=plane.scatter, links=links),
         RemoteConsoles(servers=servers, consoles=_consoles(conf, plane)),
         ConsoleAuthTokens(registry=plane.registry, scatter=plane.scatter, clock=now),
@@ -240,7 +244,7 @@ def _servers(
 def _create_requests(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> CreateRequests:
     return CreateRequests(
         api_database=database,
-        images=load_images(conf),
+        boot_source=BootSource(images=load_images(conf), volumes=load_user_volumes(conf)),
         limits=limits,
         options=CreateOptions(
             password_length=conf.password_length,

@@ -19,6 +19,7 @@ from nova.cells.scatter import Scatter
 from nova.cells.target import Targets, with_timeouts
 from nova.cells.templates import fill
 from nova.clients.placement import Placement, load_placement
+from nova.clients.volumes import load_attachments
 from nova.conductor.scheduling import RemoteScheduling
 from nova.conductor.super import SuperConductor
 from nova.lifecycle.operations import OPERATIONS
@@ -101,6 +102,7 @@ class Plane:
             scheduling=RemoteScheduling(self.bus, max_attempts=conf.scheduler.max_attempts),
             placement=self.placement,
             journal_of=lambda uuid: self.journal_of(self.registry.by_uuid(uuid)),
+            attachments=load_attachments(conf),
         )
         return SuperConductor(
             tools=tools,

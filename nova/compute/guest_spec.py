@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nova.domain.block_device import BlockDevice
 from nova.domain.hardware import Pins
 from nova.domain.server import Server
-from nova.virt.guest import GuestSpec
+from nova.virt.guest import DiskSpec, GuestSpec
 
 
 class GuestDescriber:
@@ -39,7 +40,22 @@ class GuestDescriber:
             key_data=server.key_data,
             admin_password=admin_password,
             pins=pins,
+            disks=tuple(map(_disk, server.block_devices)),
         )
+
+
+def _disk(device: BlockDevice) -> DiskSpec:
+    return DiskSpec(
+        device_name=device.device_name,
+        boot_index=device.boot_index,
+        volume_id=device.volume_id,
+        connection_info=device.connection_info,
+        size=device.volume_size,
+        guest_format=device.guest_format,
+        disk_bus=device.disk_bus,
+        device_type=device.device_type,
+        tag=device.tag,
+    )
 
 
 def instance_name(template: str, server: Server) -> str:

@@ -8,6 +8,7 @@ from groundwork.columns import now
 from groundwork.context import RequestContext
 from groundwork.database import Database, Transaction
 from nova.clients.placement import Placement
+from nova.clients.volumes import Attachments
 from nova.conductor.liveness import ReportedLiveness
 from nova.conductor.messages import (
     AskUnwanted,
@@ -149,6 +150,7 @@ class CellConductor:
         database: Database,
         bus: Bus,
         placement: Placement,
+        attachments: Attachments | None,
         identity: Identity,
         threads: int,
         service_down_time_s: int,
@@ -167,7 +169,7 @@ class CellConductor:
             door=journal,
             operations=OPERATIONS,
             claimant=Claimant(identity.owner, identity.incarnation, places),
-            tools=CellTools(database=database, placement=placement),
+            tools=CellTools(database=database, placement=placement, attachments=attachments),
         )
         sweeper = Sweeper(
             journal,

@@ -25,4 +25,11 @@ OPTIONS = [
         "os_region_name",
         help="Region of Cinder in the catalogue. Set it when the catalogue has several regions.",
     ),
+    cfg.IntOpt(
+        "http_retries",
+        default=3,
+        min=0,
+        help="How often a call is repeated when Cinder does not answer or says 503. Raise it when Cinder restarts "
+        "often; each repetition makes a tenant wait longer for the error.",
+    ),
 ]

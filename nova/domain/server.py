@@ -7,6 +7,7 @@ from typing import Any, NewType
 
 import msgspec
 
+from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
 
@@ -67,6 +68,13 @@ class Server(msgspec.Struct, frozen=True):
     scheduler_hints: Mapping[str, Any] | None = None
     trusted_certs: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
+    #: Only what the request named, by device name; a root disk made from the image may have no record.
+    block_devices: tuple[BlockDevice, ...] = ()
+
+    @property
+    def volumes(self) -> tuple[BlockDevice, ...]:
+        """Its devices that are volumes."""
+        return tuple(device for device in self.block_devices if device.is_volume)
 
     @property
     def is_deleted(self) -> bool:

@@ -148,7 +148,15 @@ def _numbered(request: CreateRequest, index: int) -> Server:
     if not request.has_own_hostname:
         hostname = name_of(name, fallback=f"Server-{server_uuid}")
     return msgspec.structs.replace(
-        template, uuid=server_uuid, display_name=name, hostname=hostname, launch_index=index
+        template,
+        uuid=server_uuid,
+        display_name=name,
+        hostname=hostname,
+        launch_index=index,
+        block_devices=tuple(
+            msgspec.structs.replace(device, uuid=str(uuid.uuid4()))
+            for device in template.block_devices
+        ),
     )
 
 

@@ -4,20 +4,24 @@ The API records a build request, a request spec and an instance mapping (API dat
 there on:
 
     accept            SUPER      nothing to do; its undo forgets the build, or buries it in cell0 with a fault
+    reserve_volumes   SUPER      Cinder keeps the volumes for the server
     schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request; for
                                  members of a server group also reserved in the group (``group_places.py``)
     hand_over         SUPER      the server and the rest of this operation move into the chosen cell
     occupy_host       CONDUCTOR  nothing to do; its undo lets go of the host's hardware and takes the next alternate
-                                 host, or releases the claim
+                                 host, or releases claim and volumes
     claim_hardware    HOST       NUMA nodes, CPUs and devices of the host are the server's, if it asks for any
+    connect_volumes   HOST       Cinder lets the host at the volumes
     spawn             HOST       the guest exists and runs
+    complete_volumes  HOST       Cinder knows that the guest has its volumes
 
-Everything is keyed by the server's uuid: the claim (consumer), the row in the cell, the guest.
+Servers without volumes go without the steps about them. Everything is keyed by the server's uuid: the claim (consumer),
+the row in the cell, the guest, the attachments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,11 +29,12 @@ from typing import Any
 from groundwork.columns import now
 from groundwork.errors import Conflict
 from nova.db.api import builds
+from nova.domain.block_device import BlockDevice
 from nova.domain.hardware import Pins
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
-from nova.lifecycle import burial, group_places, hand_over, hardware
+from nova.lifecycle import burial, group_places, hand_over, hardware, volumes
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
 from nova.saga.operation import Operation, Outcome, Place, Run, Step
@@ -93,6 +98,18 @@ def _release_claim(run: Run) -> None:
     group_places.give_up(tools, run.server.uuid)
 
 
+def _reserve_volumes(run: Run) -> Outcome:
+    return Outcome(server={"block_devices": volumes.reserve(run.tools, run.server)})
+
+
+def _release_volumes(run: Run) -> Outcome:
+    """Set the volumes free; a user who deletes the build wants some of them to go along."""
+    devices = volumes.release(run.tools, run.server)
+    if run.failure is None:
+        volumes.delete_those_that_go_along(run.tools, run.server)
+    return Outcome(server={"block_devices": devices})
+
+
 def _hand_over(run: Run) -> Outcome:
     """Move the operation into the chosen cell; from here on its journal is there."""
     hand_over.into_cell(run, run.payload.selection)
@@ -132,12 +149,23 @@ def _take_alternate(run: Run) -> Outcome:
                     "host": candidate.host,
                     "node": candidate.node,
                     "availability_zone": candidate.availability_zone,
+                    **_devices(run, volumes.keep_for_another_host),
                 },
                 details=f"rescheduled to {candidate.host}",
                 forward=True,
             )
     tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
-    return Outcome(payload=replace(payload, alternates=()), server={"host": None, "node": None})
+    return Outcome(
+        payload=replace(payload, alternates=()),
+        server={"host": None, "node": None, **_devices(run, volumes.release)},
+    )
+
+
+def _devices(
+    run: Run, change: Callable[[CellTools, Server], tuple[BlockDevice, ...]]
+) -> Mapping[str, Any]:
+    """What becomes of the server's devices, when it has volumes."""
+    return {"block_devices": change(run.tools, run.server)} if run.server.volumes else {}
 
 
 def _wants_hardware(_server: Server, payload: CreatePayload) -> bool:
@@ -169,6 +197,23 @@ def _claim(run: Run, candidate: Selection) -> bool:
     return True
 
 
+def _connect_volumes(run: Run) -> Outcome:
+    tools: HostTools = run.tools
+    return Outcome(
+        server={"block_devices": volumes.connect(tools, tools.driver, run.server)},
+    )
+
+
+def _complete_volumes(run: Run) -> Outcome:
+    volumes.complete(run.tools, run.server)
+    return Outcome(payload=_without_password(run.payload))
+
+
+def _without_password(payload: CreatePayload) -> CreatePayload:
+    """The password is the guest's now; the journal forgets it."""
+    return replace(payload, admin_password=None)
+
+
 def _spawn(run: Run) -> Outcome:
     """Make the guest; a guest that is there already is left alone."""
     tools: HostTools = run.tools
@@ -178,8 +223,8 @@ def _spawn(run: Run) -> Outcome:
         )
     state = tools.driver.guest(run.server.uuid)
     return Outcome(
-        # The password is the guest's now; the journal forgets it.
-        payload=replace(run.payload, admin_password=None),
+        # With volumes another guest may have to be made yet.
+        payload=run.payload if run.server.volumes else _without_password(run.payload),
         server={
             "power_state": int(state.power_state if state else PowerState.NOSTATE),
             "launched_at": _launched(run.server),
@@ -209,6 +254,13 @@ CREATE = Operation(
     payload=CreatePayload,
     steps=(
         Step("accept", Place.SUPER, run=_nothing, undo=_leave),
+        Step(
+            "reserve_volumes",
+            Place.SUPER,
+            run=_reserve_volumes,
+            undo=_release_volumes,
+            needed=volumes.has_volumes,
+        ),
         Step("schedule", Place.SUPER, run=_schedule, undo=_release_claim, batch=True),
         Step(
             "hand_over",
@@ -227,12 +279,27 @@ CREATE = Operation(
             task_state=TaskState.SPAWNING,
         ),
         Step(
+            "connect_volumes",
+            Place.HOST,
+            run=_connect_volumes,
+            no_undo_because="occupy_host gets the next host attachments of its own, or deletes them",
+            needed=volumes.has_volumes,
+            task_state=TaskState.BLOCK_DEVICE_MAPPING,
+        ),
+        Step(
             "spawn",
             Place.HOST,
             run=_spawn,
             undo=_destroy,
             task_state=TaskState.SPAWNING,
             judges_host=True,
+        ),
+        Step(
+            "complete_volumes",
+            Place.HOST,
+            run=_complete_volumes,
+            no_undo_because="the guest goes with spawn, and the attachment with occupy_host",
+            needed=volumes.has_volumes,
         ),
     ),
     on_success=_built,

@@ -5,6 +5,7 @@ one removes everything by the server's uuid.
 
     destroy_guest     HOST       the guest is gone; left out when there is no host or it is down (the host removes
                                  guests that the cell does not place on it when it comes back)
+    release_volumes   CONDUCTOR  its volumes are free, and those that were to go along are deleted
     release_claim     CONDUCTOR  the allocation is gone; then only the record of the server is left
 
 It only goes forward: a step that fails is tried again until it succeeds.
@@ -22,6 +23,7 @@ from groundwork.database import Database, Transaction
 from nova.db import journal as journal_rows
 from nova.db.cell import servers
 from nova.domain.server import Server
+from nova.lifecycle import volumes
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools
 from nova.saga.journal import Journal
@@ -44,6 +46,11 @@ def _destroy_guest(run: Run) -> Outcome:
     tools: HostTools = run.tools
     tools.driver.destroy(run.server.uuid)
     return Outcome(server={"power_state": 0})
+
+
+def _release_volumes(run: Run) -> None:
+    volumes.release(run.tools, run.server)
+    volumes.delete_those_that_go_along(run.tools, run.server)
 
 
 def _release_claim(run: Run) -> None:
@@ -70,6 +77,13 @@ DELETE = Operation(
             no_undo_because=_NEVER_BACK,
             needed=_has_host,
             at_down_host=AtDownHost.SKIP,
+        ),
+        Step(
+            "release_volumes",
+            Place.CONDUCTOR,
+            run=_release_volumes,
+            no_undo_because=_NEVER_BACK,
+            needed=volumes.has_volumes,
         ),
         Step("release_claim", Place.CONDUCTOR, run=_release_claim, no_undo_because=_NEVER_BACK),
     ),

@@ -34,6 +34,7 @@ class TaskState(StrEnum):
     """``OS-EXT-STS:task_state``, those that operations set so far."""
 
     SCHEDULING = "scheduling"
+    BLOCK_DEVICE_MAPPING = "block_device_mapping"
     SPAWNING = "spawning"
     DELETING = "deleting"
 

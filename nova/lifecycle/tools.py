@@ -13,6 +13,7 @@ from nova.cells.registry import Registry
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
+from nova.clients.volumes import Attachments
 from nova.domain.hardware import Pins
 from nova.domain.numa import NumaRequest, PciRequest
 from nova.domain.request_spec import RequestSpec
@@ -62,6 +63,8 @@ class SuperTools:
     placement: Placement
     #: The journal of a cell (cell0 too), able to hint into it.
     journal_of: Callable[[str], Journal]
+    #: None without a block storage service.
+    attachments: Attachments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class CellTools:
 
     database: Database
     placement: Placement
+    attachments: Attachments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +85,4 @@ class HostTools:
     hardware: HardwareClaims
     #: Held while a guest is made: bounds the builds of a host.
     build_slot: AbstractContextManager[object]
+    attachments: Attachments | None = None

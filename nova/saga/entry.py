@@ -87,7 +87,7 @@ class Entry:
         """Take over what a step changed; ``payload`` None keeps the old one."""
         if server:
             self._book.store.save(self._tx, self.row, server)
-            self.server = self._book.store.load(self._tx, self.row)
+            self.server = self._book.store.reload(self._tx, self.row)
         if payload is not None:
             self.payload = self._typed({"values": msgspec.to_builtins(payload)})
 

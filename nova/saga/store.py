@@ -13,7 +13,8 @@ from groundwork.database import Transaction
 from groundwork.typed import convert
 from nova.db import journal
 from nova.db.api.models import build_requests
-from nova.db.cell import compute_nodes, faults, servers
+from nova.db.cell import block_devices, compute_nodes, faults, servers
+from nova.domain.block_device import BlockDevice
 from nova.domain.server import Server
 from nova.saga.operation import Failure
 
@@ -28,6 +29,9 @@ class Store(Protocol):
 
     def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
         """Change columns of that server."""
+
+    def reload(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
+        """The same server after a save."""
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
         """Tell the user why the operation failed."""
@@ -47,11 +51,16 @@ class CellStore:
     def load(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
         return servers.find(tx, row.instance_uuid)
 
+    reload = load
+
     def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
         values = dict(values)
         if values.pop("deleted", False):
             servers.mark_deleted(tx, row.instance_uuid, now=now())
             return
+        devices = values.pop("block_devices", None)
+        if devices is not None:
+            block_devices.save(tx, convert(devices, tuple[BlockDevice, ...]))
         servers.update(tx, row.instance_uuid, servers.from_wire(values) | {"updated_at": now()})
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
@@ -86,14 +95,15 @@ class BuildStore:
 
     def save(self, tx: Transaction, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
         # Read anew: this transaction may have saved before.
-        stored = tx.execute(
-            sa.select(build_requests.c.server).where(build_requests.c.id == row.id)
-        ).scalar_one()
+        stored = _stored(tx, row)
         tx.execute(
             sa.update(build_requests)
             .where(build_requests.c.id == row.id)
             .values(server={**stored, **msgspec.to_builtins(dict(values))}, updated_at=now())
         )
+
+    def reload(self, tx: Transaction, row: sa.Row[Any]) -> Server | None:
+        return convert(_stored(tx, row), Server)
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:
         """Nothing: a build that fails here is buried in cell0, and the fault is written there."""
@@ -103,3 +113,11 @@ class BuildStore:
 
     def host_succeeded(self, tx: Transaction, server: Server) -> None:
         """Nothing: no step above the cells runs at a host."""
+
+
+def _stored(tx: Transaction, row: sa.Row[Any]) -> dict[str, Any]:
+    """The picture as it is now, whatever it was when the row was read."""
+    found: dict[str, Any] = tx.execute(
+        sa.select(build_requests.c.server).where(build_requests.c.id == row.id)
+    ).scalar_one()
+    return found

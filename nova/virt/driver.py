@@ -156,6 +156,16 @@ class VolumeExtension(Protocol):
 
 
 @runtime_checkable
+class VolumeHost(Protocol):
+    """A driver whose guests can have volumes: ``spawn`` connects those of the ``GuestSpec``, and ``destroy`` lets go of
+    them.
+    """
+
+    def volume_connector(self) -> Mapping[str, Any]:
+        """Who this host is to storage: what Cinder needs to let it in (``host``, ``ip``, ``initiator`` ...)."""
+
+
+@runtime_checkable
 class Consoles(Protocol):
     """A driver whose guests have consoles that proxies can reach."""
 

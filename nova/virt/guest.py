@@ -29,6 +29,24 @@ class GuestState:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSpec:
+    """A disk that the tenant asked for. Without ``connection_info`` it is made on the host; size in GiB, MiB for swap.
+
+    ``boot_index`` 0 is the disk that the guest boots from.
+    """
+
+    device_name: str | None
+    boot_index: int | None = None
+    volume_id: str | None = None
+    connection_info: Mapping[str, object] | None = field(default=None, repr=False)
+    size: int | None = None
+    guest_format: str | None = None
+    disk_bus: str | None = None
+    device_type: str | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuestSpec:
     """All that it takes to make a guest; a driver asks nobody for more.
 
@@ -61,3 +79,5 @@ class GuestSpec:
     admin_password: str | None = field(default=None, repr=False)
     networks: tuple[Mapping[str, object], ...] = ()
     pins: Pins = Pins()
+    #: Those that were named in the request, by device name.
+    disks: tuple[DiskSpec, ...] = ()

@@ -26,6 +26,7 @@ from nova.cells.registry import CELL0_UUID, Registry
 from nova.cells.scatter import Scatter
 from nova.cells.servers import Located, Servers
 from nova.cells.target import Targets
+from nova.clients.volumes import Attachments
 from nova.compute.guest_spec import GuestDescriber
 from nova.compute.hardware import HostHardware
 from nova.conductor.cell import CellEndpoint
@@ -34,6 +35,7 @@ from nova.db.api import models as api_models
 from nova.db.api import schema as api_schema
 from nova.db.cell import models as cell_models
 from nova.db.cell import schema as cell_schema
+from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.hardware import Hardware, Pins
 from nova.domain.numa import PciRequest
@@ -54,8 +56,10 @@ from nova.saga.sweeper import Sweeper
 from nova.saga.worker import Worker
 from nova.virt.driver import NodeFacts
 from nova.virt.guest import GuestSpec, GuestState, PowerState
+from tests.fakes.cinder import FakeCinder
 from tests.harness.claims import Chooser, Claims
 from tests.harness.sabotage import Killed, Sabotage
+from tests.unit.clients.services import make_service
 
 SUPER = "super"
 CELL1 = "11111111-1111-1111-1111-111111111111"
@@ -68,12 +72,16 @@ class Hypervisor:
 
     found: dict[str, GuestSpec] = field(default_factory=dict)
     name: str = "model"
+    host: str = ""
 
     def spawn(self, guest: GuestSpec) -> None:
         self.found[guest.uuid] = guest
 
     def destroy(self, uuid: str) -> None:
         self.found.pop(uuid, None)
+
+    def volume_connector(self) -> dict[str, Any]:
+        return {"host": self.host}
 
     def guest(self, uuid: str) -> GuestState | None:
         return GuestState(uuid, PowerState.RUNNING) if uuid in self.found else None
@@ -141,6 +149,10 @@ class World:
         self.queue: deque[tuple[str, Place, str | None, int]] = deque()
         self.census = Census()
         self.claims = Claims()
+        self.cinder = FakeCinder()
+        self.attachments = Attachments(
+            make_service(application=self.cinder, service_type="volumev3")
+        )
         self.context = RequestContext(
             user_id="u", project_id="p", roles=["member", "reader"], overwrite=False
         )
@@ -159,9 +171,9 @@ class World:
         #: What hosts offer besides room; those that are not named offer nothing.
         self.hardware: dict[str, Hardware] = {}
         self.hosts = {
-            "host1": (CELL1, Hypervisor()),
-            "host2": (CELL1, Hypervisor()),
-            "host3": (CELL2, Hypervisor()),
+            "host1": (CELL1, Hypervisor(host="host1")),
+            "host2": (CELL1, Hypervisor(host="host2")),
+            "host3": (CELL2, Hypervisor(host="host3")),
         }
         self.chooser = Chooser(self.claims, [self.offer(host) for host in ("host1", "host2")])
         self.builds = Journal(self.api, BuildStore(), self.operations, Hints(SUPER, self.queue))
@@ -204,6 +216,7 @@ class World:
         group: ServerGroup | None = None,
         extra_specs: Mapping[str, str] | None = None,
         pci_requests: tuple[PciRequest, ...] = (),
+        devices: tuple[BlockDevice, ...] = (),
     ) -> Sequence[Server]:
         """Accept a create request; nothing runs yet."""
         flavor = Flavor(
@@ -226,6 +239,7 @@ class World:
             image_ref="image",
             reservation_id="r-1",
             tags=("blue",),
+            block_devices=devices,
         )
         spec = RequestSpec(
             project_id="p",
@@ -343,7 +357,7 @@ class World:
         """The invariants that hold whenever nothing is under way.
 
         Guests, claims and servers with a host are the same set; nothing is left of builds; every mapping leads to a
-        row; a deleted or buried server holds nothing.
+        row; a deleted or buried server holds nothing. Volumes are let into the host of their server and no other.
         """
         assert not self.unfinished()
         placed = {}
@@ -360,6 +374,9 @@ class World:
         self._assert_pins_are_sound(placed)
         claimed = {uuid: next(iter(held.resources)) for uuid, held in self.claims.held.items()}
         assert claimed == {uuid: f"provider-{host}" for uuid, host in placed.items()}
+        for attachment in self.cinder.attachments.values():
+            assert attachment["status"] == "attached"
+            assert attachment["connector"] == {"host": placed[attachment["instance"]]}
         with self.api.read() as tx:
             assert tx.execute(sa.select(api_models.build_requests)).all() == []
             mappings = tx.execute(sa.select(api_models.instance_mappings)).all()
@@ -457,9 +474,14 @@ class World:
                 scheduling=self.chooser,
                 placement=claims,
                 journal_of=lambda uuid: self.journals[uuid],
+                attachments=self.attachments,
             )
         if host is None:
-            return CellTools(database=self.journals[level].database, placement=claims)
+            return CellTools(
+                database=self.journals[level].database,
+                placement=claims,
+                attachments=self.attachments,
+            )
         driver: Any = self.hosts[host][1]
         describer = GuestDescriber(instance_name_template="instance-%08x")
         return HostTools(
@@ -471,6 +493,7 @@ class World:
                 policy=Offering(self.hardware.get(host)),  # type: ignore[arg-type]
             ),
             build_slot=nullcontext(),
+            attachments=self.attachments,
         )
 
 

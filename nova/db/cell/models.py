@@ -231,6 +231,29 @@ migrations = _table(
     sa.Index("migrations_dest_status_idx", "dest_compute", "status"),
 )
 
+# Disks of servers as they were asked for, with the attachments of those that are volumes.
+block_device_mappings = _table(
+    "block_device_mappings",
+    _id(),
+    *_times(),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("instance_uuid", sa.String(36), nullable=False, index=True),
+    sa.Column("source_type", sa.String(16), nullable=False),
+    sa.Column("destination_type", sa.String(16), nullable=False),
+    sa.Column("boot_index", sa.Integer),
+    sa.Column("device_name", sa.String(255)),
+    sa.Column("volume_id", sa.String(36), index=True),
+    sa.Column("image_id", sa.String(36)),
+    sa.Column("volume_size", sa.Integer),
+    sa.Column("guest_format", sa.String(255)),
+    sa.Column("disk_bus", sa.String(255)),
+    sa.Column("device_type", sa.String(255)),
+    sa.Column("delete_on_termination", sa.Boolean, nullable=False, default=False),
+    sa.Column("tag", sa.String(255)),
+    sa.Column("attachment_id", sa.String(36)),
+    sa.Column("connection_info", Json),
+)
+
 # Who may open which console; only hashes of the tokens.
 console_auth_tokens = _table(
     "console_auth_tokens",

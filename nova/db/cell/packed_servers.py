@@ -1,4 +1,4 @@
-"""Servers as the database packs them: each one JSON array, with its tags, its newest fault and its host inside.
+"""Servers as the database packs them: each one JSON array, with its tags, devices, newest fault and host inside.
 
 PyMySQL reads answers in Python, a microsecond for every value: fifty columns of a thousand servers take it longer than
 all the rest of a list. Here the database writes each server as one text, and msgspec reads that in C. What else belongs
@@ -18,9 +18,11 @@ import sqlalchemy as sa
 
 from groundwork.columns import Json, UtcTime
 from groundwork.database import Transaction
+from nova.db.cell.block_devices import in_order
 from nova.db.cell.faults import Fault
-from nova.db.cell.models import instances
+from nova.db.cell.models import block_device_mappings, instances
 from nova.db.cell.services import COMPUTE, Condition
+from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
 from nova.domain.server import Server
@@ -35,6 +37,7 @@ _FLAVOR = PLACES["flavor"]
 _IMAGE_PROPERTIES = PLACES["image_properties"]
 _TAGS = PLACES["tags"]
 _FAULT, _HOST = len(_FIELDS), len(_FIELDS) + 1
+_DEVICES = PLACES["block_devices"]
 
 Values = tuple[Any, ...]
 
@@ -58,6 +61,7 @@ def to_server(values: Values) -> Server:
     fields[_FLAVOR] = _flavor(fields[_FLAVOR])
     fields[_IMAGE_PROPERTIES] = fields[_IMAGE_PROPERTIES] or {}
     fields[_TAGS] = tuple(sorted(fields[_TAGS]))
+    fields[_DEVICES] = in_order(BlockDevice(*device) for device in fields[_DEVICES])
     return Server(*fields)
 
 
@@ -83,6 +87,7 @@ def _types() -> tuple[Any, ...]:
     types = get_type_hints(Server, include_extras=True)
     # Texts are compared much faster than documents are read.
     types["flavor"] = str
+    types["block_devices"] = list[_device_type()]  # type: ignore[misc]
     # Rows of servers without properties hold no document.
     types["image_properties"] |= None
     return (*(types[name] for name in _FIELDS), _FAULT_TYPE | None, _HOST_TYPE | None)
@@ -91,6 +96,14 @@ def _types() -> tuple[Any, ...]:
 # In the order of the fields of Fault and Condition.
 _HOST_TYPE = tuple[bool, bool, Moment | None]
 _FAULT_TYPE = tuple[int, str, str, Moment, str | None]
+
+
+def _device_type() -> Any:
+    """A device as an array, in the order of its fields."""
+    types = get_type_hints(BlockDevice)
+    return tuple[tuple(types[name] for name in BlockDevice.__struct_fields__)]  # type: ignore[misc]
+
+
 # Made while this module is loaded, by one thread: see groundwork.typed.
 _FLAVOR_DECODER = msgspec.json.Decoder(Flavor)
 _DECODER = msgspec.json.Decoder(tuple[_types()])  # type: ignore[misc]
@@ -124,6 +137,9 @@ class _Writer(Protocol):
     def tags(self) -> str:
         """An array of all tags, in any order."""
 
+    def all(self, item: str, source: str) -> str:
+        """An array of these documents, one for each row of the source, in any order."""
+
 
 class _MariaDb:
     """Puts the text together itself: ``JSON_ARRAY`` takes half as long again, for it parses what it has written."""
@@ -151,6 +167,9 @@ class _MariaDb:
         # would take longer than to find them.
         return f"IFNULL((SELECT JSON_ARRAYAGG(tag) {_OWN_TAGS}), '[]')"
 
+    def all(self, item: str, source: str) -> str:
+        return f"IFNULL((SELECT CONCAT('[', GROUP_CONCAT({item}), ']') {source}), '[]')"
+
 
 class _Sqlite:
     def text(self, column: str) -> str:
@@ -173,6 +192,9 @@ class _Sqlite:
     def tags(self) -> str:
         return f"json((SELECT json_group_array(tag) {_OWN_TAGS}))"
 
+    def all(self, item: str, source: str) -> str:
+        return f"json((SELECT json_group_array({item}) {source}))"
+
 
 class _PostgreSql:
     def text(self, column: str) -> str:
@@ -192,6 +214,9 @@ class _PostgreSql:
     def tags(self) -> str:
         return f"(SELECT coalesce(json_agg(tag), CAST('[]' AS json)) {_OWN_TAGS})"
 
+    def all(self, item: str, source: str) -> str:
+        return f"(SELECT coalesce(json_agg({item}), CAST('[]' AS json)) {source})"
+
 
 _WRITERS: Mapping[str, _Writer] = {
     "mysql": _MariaDb(),
@@ -204,15 +229,15 @@ _WRITERS: Mapping[str, _Writer] = {
 def _column(dialect: str, with_hosts: bool) -> sa.ColumnElement[str]:
     # As text, for SQLAlchemy looks through every part of an expression each time that it is asked.
     writer = _WRITERS[dialect]
-    parts = [writer.tags() if name == "tags" else _part(writer, name) for name in _FIELDS]
+    others = {"tags": writer.tags(), "block_devices": _devices(writer)}
+    parts = [others.get(name) or _part(writer, instances.c[name]) for name in _FIELDS]
     parts += [_fault(writer), _host(writer) if with_hosts else writer.document("NULL")]
     return sa.literal_column(writer.array(parts), sa.Text).label("packed")
 
 
-def _part(writer: _Writer, name: str) -> str:
-    column = instances.c[name]
-    sql = f"instances.{name}"
-    if isinstance(column.type, Json) and name != "flavor":
+def _part(writer: _Writer, column: sa.Column[Any]) -> str:
+    sql = f"{column.table.name}.{column.name}"
+    if isinstance(column.type, Json) and column.name != "flavor":
         return writer.document(sql)
     if isinstance(column.type, UtcTime):
         return writer.time(sql)
@@ -231,6 +256,19 @@ def _host(writer: _Writer) -> str:
     )
     one = f"SELECT {condition} FROM services WHERE services.host = instances.host"
     return writer.document(f"({one} AND services.{_IS_COMPUTE})")
+
+
+def _devices(writer: _Writer) -> str:
+    """All devices in the order of their fields, without what only hosts need; along the index on ``instance_uuid``."""
+    table = block_device_mappings
+    device = writer.array(
+        [
+            writer.number("NULL") if name == "connection_info" else _part(writer, table.c[name])
+            for name in BlockDevice.__struct_fields__
+        ]
+    )
+    own = f"FROM {table.name} WHERE {table.name}.instance_uuid = instances.uuid"
+    return writer.all(writer.document(device), own)
 
 
 def _fault(writer: _Writer) -> str:

@@ -12,18 +12,23 @@ import sqlalchemy as sa
 from groundwork.columns import UtcTime
 from groundwork.database import Transaction
 from groundwork.typed import convert
-from nova.db.cell import console_auth_tokens, hardware_pins
+from nova.db.cell import block_devices, console_auth_tokens, hardware_pins
 from nova.db.cell.models import instances, tags
+from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 
 _FIELDS = Server.__struct_fields__
 # Everything of the row but what Server derives from elsewhere.
-COLUMNS = tuple(instances.c[name] for name in _FIELDS if name not in ("tags",))
+COLUMNS = tuple(instances.c[name] for name in _FIELDS if name not in ("tags", "block_devices"))
 _NAMES = tuple(column.name for column in COLUMNS)
 
 
-def to_server(row: sa.Row[Any], server_tags: Sequence[str] = ()) -> Server:
+def to_server(
+    row: sa.Row[Any],
+    server_tags: Sequence[str] = (),
+    devices: tuple[BlockDevice, ...] = (),
+) -> Server:
     """The value of a row that was read with ``COLUMNS`` (first, in order)."""
     values = dict(zip(_NAMES, row, strict=False))
     values["flavor"] = convert(values["flavor"], Flavor)
@@ -31,7 +36,7 @@ def to_server(row: sa.Row[Any], server_tags: Sequence[str] = ()) -> Server:
     values["security_groups"] = tuple(values["security_groups"])
     if values["trusted_certs"] is not None:
         values["trusted_certs"] = tuple(values["trusted_certs"])
-    return Server(tags=tuple(server_tags), **values)
+    return Server(tags=tuple(server_tags), block_devices=devices, **values)
 
 
 def to_values(server: Server) -> dict[str, Any]:
@@ -50,17 +55,18 @@ def to_values(server: Server) -> dict[str, Any]:
 
 def find(tx: Transaction, uuid: str, *, with_deleted: bool = False) -> Server | None:
     """The server, or None; deleted ones only when asked for."""
-    query = sa.select(*COLUMNS).where(instances.c.uuid == uuid)
+    query = sa.select(*COLUMNS, block_devices.ARE_THERE).where(instances.c.uuid == uuid)
     if not with_deleted:
         query = query.where(instances.c.deleted == 0)
     row = tx.execute(query).first()
     if row is None:
         return None
-    return to_server(row, tags_of(tx, [uuid]).get(uuid, ()))
+    devices = block_devices.of_server(tx, uuid) if row[-1] else ()
+    return to_server(row, tags_of(tx, [uuid]).get(uuid, ()), devices)
 
 
 def insert_if_absent(tx: Transaction, server: Server) -> bool:
-    """Store a new server with its tags; False when its row was there already (a step that runs twice)."""
+    """Store a new server with its tags and devices; False when its row was there already (a step that runs twice)."""
     known = tx.execute(sa.select(instances.c.id).where(instances.c.uuid == server.uuid)).first()
     if known is not None:
         return False
@@ -69,6 +75,7 @@ def insert_if_absent(tx: Transaction, server: Server) -> bool:
         tx.execute(
             sa.insert(tags), [{"resource_id": server.uuid, "tag": tag} for tag in server.tags]
         )
+    block_devices.insert(tx, server.uuid, server.block_devices)
     return True
 
 
@@ -115,6 +122,7 @@ def swap_task_state(
 def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
     """Leave only the record of a server; False when it was gone already."""
     tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
+    block_devices.forget(tx, uuid)
     console_auth_tokens.forget(tx, uuid)
     is_first = update(
         tx,
@@ -129,7 +137,6 @@ def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
             "power_state": 0,
         },
     )
-    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
     # After the server's row, which a claim locks first as well: none can come in between.
     hardware_pins.release(tx, uuid, now=now)
     return is_first

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 
@@ -254,6 +255,11 @@ class FakeDriver:
             record = self._complete(uuid)
             seen = sorted({*record.extended_volumes, volume_id})
             self._files.write(replace(record, extended_volumes=tuple(seen)))
+
+    def volume_connector(self) -> Mapping[str, Any]:
+        """See ``VolumeHost``."""
+        host = self._options.host
+        return {"host": host, "ip": self._options.host_ip, "initiator": f"iqn.fake:{host}"}
 
     def console(self, uuid: str, console_type: ConsoleType) -> ConsoleEndpoint:
         """See ``Consoles``. Guests have them of every type; nobody listens there."""

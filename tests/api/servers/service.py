@@ -8,16 +8,20 @@ import sqlalchemy as sa
 
 from groundwork.context import RequestContext
 from groundwork.errors import NotFound
+from nova.api.compute.servers.boot_source import BootSource
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
 from nova.api.compute.servers.listing import ServerLists
 from nova.api.compute.servers.operations import ServerOperations
 from nova.api.compute.servers.views import ServerView
+from nova.api.compute.volume_attachments.operations import VolumeAttachments
 from nova.cells.registry import Cell
 from nova.cells.servers import Servers
 from nova.cells.unreachable import UnreachableServers
 from nova.clients.glance import Image
+from nova.clients.user_token import OnBehalf
+from nova.clients.volumes import UserVolumes
 from nova.db.api import builds, flavors, models, server_groups
 from nova.db.cell import servers
 from nova.domain.flavor import Flavor
@@ -29,6 +33,8 @@ from nova.saga.journal import Journal
 from nova.saga.operation import Place
 from nova.saga.store import CellStore
 from tests.api.deployment import PROJECT, Deployment
+from tests.fakes.cinder import FakeCinder
+from tests.unit.clients.services import make_service
 
 IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
 
@@ -67,8 +73,13 @@ class Silence:
 class ServerCloud(Deployment):
     """A deployment that serves ``/servers``."""
 
-    def serve_servers(self, *, skip_down_cells: bool = True, **limits: int) -> None:
+    def serve_servers(
+        self, *, skip_down_cells: bool = True, has_volumes: bool = True, **limits: int
+    ) -> None:
         """``limits`` are the defaults of quotas; everything else is unlimited."""
+        self.cinder = FakeCinder()
+        cinder = make_service(application=self.cinder, service_type="volumev3")
+        volumes = UserVolumes(cinder, on_behalf=OnBehalf())
         unlimited = {"instances": -1, "cores": -1, "ram": -1}
         found = StoredLimits(self.api_database, DefaultLimits(**{**unlimited, **limits}))
         found_servers = Servers(
@@ -88,7 +99,10 @@ class ServerCloud(Deployment):
                 unreachable_servers=UnreachableServers(self.api_database),
                 requests=CreateRequests(
                     api_database=self.api_database,
-                    images=OneImage(),  # type: ignore[arg-type]
+                    boot_source=BootSource(
+                        images=OneImage(),  # type: ignore[arg-type]
+                        volumes=volumes if has_volumes else None,
+                    ),
                     limits=found,
                     options=CreateOptions(),
                 ),
@@ -107,7 +121,8 @@ class ServerCloud(Deployment):
                 links=self.links,
                 host_statuses=HostStatuses(service_down_time_s=60),
                 skip_down_cells=skip_down_cells,
-            )
+            ),
+            VolumeAttachments(servers=found_servers),
         )
 
     def journal_of(self, cell: Cell) -> Journal:

@@ -247,7 +247,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"block_device_mapping": [{"volume_id": ABSENT, "device_name": "vda"}]}, "volume"),
     (
         {"block_device_mapping_v2": [{"source_type": "volume", "uuid": ABSENT, "boot_index": 0}]},
-        "volume",
+        "boot sequence",
     ),
     (
         {

@@ -11,6 +11,7 @@ import pytest
 from groundwork.context import RequestContext
 from groundwork.errors import Late
 from nova.api.compute.dry_run.operations import DryRunOperations
+from nova.api.compute.servers.boot_source import BootSource
 from nova.api.compute.servers.create_request import CreateOptions, CreateRequests
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.outlook import (
@@ -75,7 +76,10 @@ class DryRunCloud(ServerCloud):
             DryRunOperations(
                 requests=CreateRequests(
                     api_database=self.api_database,
-                    images=OneImage(),  # type: ignore[arg-type]
+                    boot_source=BootSource(
+                        images=OneImage(),  # type: ignore[arg-type]
+                        volumes=None,
+                    ),
                     limits=StoredLimits(self.api_database, DefaultLimits()),
                     options=CreateOptions(),
                 ),

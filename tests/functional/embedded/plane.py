@@ -31,6 +31,7 @@ from nova.virt.fake import FakeDriver
 from nova.virt.guest import GuestSpec
 from placement.api.app import make_application
 from placement.cmd import beginning as placement_beginning
+from tests.fakes.cinder import FakeCinder
 from tests.fakes.glance import TINY, FakeGlance, make_image
 
 PROJECT = "6f70656e737461636b20342065766572"
@@ -122,10 +123,13 @@ class Cloud:
         self.folder = folder
         self._placement_server = serve(make_placement(folder))
         self._glance_server = serve(FakeGlance(IMAGES))
+        self.cinder = FakeCinder()
+        self._cinder_server = serve(self.cinder)
         self.conf = nova_conf(
             folder,
             placement_port=self._placement_server.port,
             glance_port=self._glance_server.port,
+            cinder_port=self._cinder_server.port,
             overrides=overrides,
         )
         self._endpoints: list[SchedulerEndpoint] = []
@@ -154,6 +158,7 @@ class Cloud:
 
     def stop(self) -> None:
         self.embedded.stop()
+        self._cinder_server.stop()
         self._glance_server.stop()
         self._placement_server.stop()
 
@@ -299,9 +304,12 @@ class Cloud:
             ],
             "allocations": self.allocations(),
             "guests": self.guests(),
+            "attachments": list(self.cinder.attachments.values()),
         }
         for cell in self.cells:
             found[f"tags in {cell.name}"] = self.rows(cell.name, cell_models.tags)
+            devices = self.rows(cell.name, cell_models.block_device_mappings)
+            found[f"devices in {cell.name}"] = devices
             tokens = self.rows(cell.name, cell_models.console_auth_tokens)
             found[f"console tokens in {cell.name}"] = tokens
             found[f"operations in {cell.name}"] = [
@@ -403,6 +411,7 @@ def nova_conf(
     *,
     placement_port: int,
     glance_port: int,
+    cinder_port: int,
     overrides: Mapping[str, Mapping[str, Any]],
 ) -> cfg.ConfigOpts:
     """nova.conf as the quick start would write it, with answers checked against their schemas."""
@@ -411,6 +420,11 @@ def nova_conf(
         "api": {"auth_strategy": "noauth2", "response_validation": "error"},
         "placement": _endpoint(placement_port),
         "glance": _endpoint(glance_port),
+        "cinder": {
+            "auth_type": "admin_token",
+            "endpoint": f"http://127.0.0.1:{cinder_port}/v3",
+            "token": "admin",
+        },
         "embedded": {"listen_port": free_port(), "hosts_per_cell": 2},
         "quota": {"instances": 20, "cores": -1, "ram": -1, "metadata_items": 5},
     }

@@ -175,13 +175,32 @@ def test_what_is_global_needs_no_cell(cloud: Cloud) -> None:
     cloud.compute("DELETE", aggregate_path, token=ADMIN, status=200)
 
 
-def test_a_server_has_its_history_in_its_own_cell(cloud: Cloud, pair: dict[str, str]) -> None:
-    """Instance actions, events, faults and tags are stored in the same cell as the instance.
+def test_a_server_has_all_its_records_in_its_own_cell(cloud: Cloud) -> None:
+    """Instance actions, events, faults, tags and block device records are stored in the same cell as the instance.
 
-    List actions and tags while the other cell is stopped.
+    Boot with tags and volume, list actions and tags while the other cell is stopped.
     """
+    volumes = {cell: cloud.cinder.add_volume() for cell in ("cell1", "cell2")}
+    pair = {
+        cell: cloud.create(
+            cell,
+            tags=[cell],
+            block_device_mapping_v2=[
+                {
+                    "source_type": "volume",
+                    "destination_type": "volume",
+                    "uuid": volume,
+                    "delete_on_termination": True,
+                }
+            ],
+            availability_zone=f"nova:{cell}-host1",
+            token=ADMIN,
+        )
+        for cell, volume in volumes.items()
+    }
     failed = {}
-    for cell in pair:
+    for cell, uuid in pair.items():
+        cloud.wait_until(uuid, "ACTIVE")
         host = f"{cell}-host2"
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(cloud.drivers()[host], "spawn", refuse_spawn)
@@ -191,6 +210,13 @@ def test_a_server_has_its_history_in_its_own_cell(cloud: Cloud, pair: dict[str, 
         with moved(cloud, nowhere(cloud, stopped, "cell0")):
             uuid = pair[other]
             assert cloud.show(uuid)["tags"] == [other]
+            assert cloud.compute.get(f"/servers/{uuid}/tags") == {"tags": [other]}
+            attached = cloud.compute.get(f"/servers/{uuid}/os-volume_attachments")
+            [volume] = attached["volumeAttachments"]
+            assert (volume["volumeId"], volume["device"]) == (volumes[other], "/dev/vdb")
+            assert volume["attachment_id"] in cloud.cinder.attachments
+            [record] = cloud.rows(other, cell_models.block_device_mappings)
+            assert (record.instance_uuid, record.uuid) == (uuid, volume["bdm_uuid"])
             path = f"/servers/{uuid}/os-instance-actions"
             [create] = cloud.compute.get(path, token=ADMIN)["instanceActions"]
             shown = cloud.compute.get(f"{path}/{create['request_id']}", token=ADMIN)

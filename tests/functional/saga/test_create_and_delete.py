@@ -12,18 +12,20 @@ from nova.db.api import builds
 from nova.db.cell.models import instance_actions
 from nova.lifecycle.create import CREATE
 from nova.lifecycle.delete import DELETE
+from nova.lifecycle.volumes import has_volumes
 from tests.harness.sabotage import Killed, Mishap, Mode, Sabotage
 from tests.harness.world import CELL1, CELL2, World
 
 FAILURES = (Mode.FAIL_BEFORE, Mode.FAIL_AFTER)
 HARMLESS = (Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER)
-# Servers here ask for no hardware; test_hardware.py has those that do.
+# Servers here ask for no hardware and no volumes; test_hardware.py and test_volumes.py have those that do.
 CREATE_STEPS = [
     step.name
     for step in CREATE.steps
     if step.name not in ("accept", "occupy_host", "claim_hardware")
+    and step.needed is not has_volumes
 ]
-DELETE_STEPS = [step.name for step in DELETE.steps]
+DELETE_STEPS = [step.name for step in DELETE.steps if step.needed is not has_volumes]
 
 
 @pytest.fixture

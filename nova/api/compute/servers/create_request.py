@@ -12,14 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from groundwork.columns import now
 from groundwork.database import Database
 from groundwork.errors import Forbidden, Invalid, NotFound, OverQuota
 from groundwork.operations import Call
 from groundwork.versions import Version
 from nova.api.compute.server_tags.tags import to_tags
+from nova.api.compute.servers.block_devices import check_sizes, read_devices, root_volume
+from nova.api.compute.servers.boot_source import BootSource
 from nova.api.fields import as_boolean
-from nova.clients.glance import Image, Images
+from nova.clients.glance import Image
 from nova.db.api import aggregates, host_mappings, server_groups
 from nova.db.api.flavors import Audience, find_flavor
 from nova.db.api.key_pairs import find_key_pair
@@ -65,10 +69,15 @@ class CreateRequests:
     """Reads create bodies."""
 
     def __init__(
-        self, *, api_database: Database, images: Images, limits: Limits, options: CreateOptions
+        self,
+        *,
+        api_database: Database,
+        boot_source: BootSource,
+        limits: Limits,
+        options: CreateOptions,
     ) -> None:
         self._database = api_database
-        self._images = images
+        self._boot_source = boot_source
         self._limits = limits
         self._options = options
 
@@ -85,19 +94,25 @@ class CreateRequests:
         _check_networks(call, body)
         self._check_quantities(call, body)
         flavor = self._flavor(call, str(body["flavorRef"]))
-        image = self._image(call, _image_id(body))
-        _check_fit(call, flavor, image)
+        devices = read_devices(body)
+        check_sizes(devices, flavor)
+        is_volume_backed = root_volume(devices) is not None
+        image = self._boot_source.find(call, body.get("imageRef") or None, devices, max_count)
+        _check_fit(call, flavor, image, is_volume_backed=is_volume_backed)
         # For what it refuses: what the server wants of NUMA nodes is read again from flavor and image where it matters.
         numa_request_of(flavor, image.properties)
-        devices = pci_requests_of(flavor, image.properties, self._options.pci_aliases)
+        pci_requests = pci_requests_of(flavor, image.properties, self._options.pci_aliases)
         placing = self._placing(call, body)
         group = self._group(call, (hints or {}).get("group"))
-        template = self._template(call, body, flavor, image, placing, hints)
+        template = replace(
+            self._template(call, body, flavor, image, placing, hints), block_devices=devices
+        )
         spec = RequestSpec(
             project_id=template.project_id,
             user_id=template.user_id,
             flavor=flavor,
-            image_id=image.id,
+            image_id=image.id or None,
+            is_volume_backed=is_volume_backed,
             image_properties=template.image_properties,
             availability_zone=placing.zone,
             forced_host=placing.forced_host,
@@ -106,7 +121,7 @@ class CreateRequests:
             requested_node=placing.requested_node,
             scheduler_hints=hints or {},
             group=group,
-            pci_requests=devices,
+            pci_requests=pci_requests,
         )
         return CreateRequest(
             template=template,
@@ -149,7 +164,7 @@ class CreateRequests:
             created_at=now(),
             availability_zone=placing.zone,
             pinned_availability_zone=placing.zone,
-            image_ref=image.id,
+            image_ref=image.id or None,
             image_properties=_image_properties(image),
             kernel_id=image.properties.get("kernel_id"),
             ramdisk_id=image.properties.get("ramdisk_id"),
@@ -176,15 +191,6 @@ class CreateRequests:
                 return find_flavor(tx, flavorid, audience=Audience(project_id))
         except NotFound as exc:
             raise Invalid(f"Flavor {flavorid} could not be found.") from exc
-
-    def _image(self, call: Call, image_id: str) -> Image:
-        try:
-            image = self._images.get(call.context, image_id)
-        except NotFound as exc:
-            raise Invalid("Can not find requested image") from exc
-        if image.status != "active":
-            raise Invalid(f"Image {image_id} is not active.")
-        return image
 
     def _key(self, call: Call, name: str | None) -> tuple[str | None, str | None]:
         if name is None:
@@ -274,40 +280,14 @@ def _check_networks(call: Call, body: Mapping[str, Any]) -> None:
         raise Invalid("Networks or ports cannot be attached: no network service is configured.")
 
 
-def _image_id(body: Mapping[str, Any]) -> str:
-    """The image to boot from, named by ``imageRef`` and perhaps once more by a block device."""
-    if "block_device_mapping" in body and "block_device_mapping_v2" in body:
-        raise Invalid(
-            "Using different block_device_mapping syntaxes is not allowed in the same request."
-        )
-    image_id = body.get("imageRef") or ""
-    devices = body.get("block_device_mapping_v2", ())
-    if body.get("block_device_mapping"):
-        raise _no_volumes()
-    for device in devices:
-        is_boot_disk = str(device.get("boot_index")) == "0"
-        source = (device.get("source_type"), device.get("destination_type", "local"))
-        if source != ("image", "local") or not is_boot_disk:
-            raise _no_volumes()
-        if not image_id or device.get("uuid") != image_id:
-            raise Invalid("The image of the boot disk and imageRef must be the same.")
-    if not image_id:
-        raise Invalid("Missing imageRef attribute")
-    return str(image_id)
-
-
-def _no_volumes() -> Invalid:
-    return Invalid(
-        "Block Device Mapping is Invalid: only the image's own boot disk can be given, "
-        "no volume service is configured."
-    )
-
-
-def _check_fit(call: Call, flavor: Flavor, image: Image) -> None:
+def _check_fit(call: Call, flavor: Flavor, image: Image, *, is_volume_backed: bool) -> None:
     if flavor.disabled:
         raise Invalid(f"Flavor {flavor.flavorid} could not be found.")
     if image.min_ram_mb > flavor.memory_mb:
         raise Invalid("Flavor's memory is too small for requested image.")
+    if is_volume_backed:
+        # The flavor's disk is not used.
+        return
     if flavor.root_gb == 0:
         if not call.can("os_compute_api:servers:create:zero_disk_flavor"):
             raise Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")

@@ -144,7 +144,9 @@ class ServerView(View[Showing]):
             "OS-EXT-STS:task_state": server.task_state,
             "OS-EXT-STS:vm_state": server.vm_state,
             "OS-EXT-STS:power_state": server.power_state or 0,
-            "os-extended-volumes:volumes_attached": [],
+            "os-extended-volumes:volumes_attached": [
+                {"id": volume.volume_id} for volume in server.volumes
+            ],
         }
         if status in _WITH_PROGRESS:
             body["progress"] = server.progress
@@ -157,6 +159,14 @@ class ServerView(View[Showing]):
             body["OS-EXT-SRV-ATTR:hypervisor_hostname"] = server.node
             body["OS-EXT-SRV-ATTR:instance_name"] = self._instance_name(server)
         return body
+
+    @changed_in("2.3")
+    def volumes_that_go_along(self, body: Body, shown: Showing) -> None:
+        if shown.server.block_devices:
+            for item, volume in zip(
+                body["os-extended-volumes:volumes_attached"], shown.server.volumes, strict=True
+            ):
+                item["delete_on_termination"] = volume.delete_on_termination
 
     @changed_in("2.3")
     def extended_attributes(self, body: Body, shown: Showing) -> None:
