@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import requests
 from keystoneauth1 import adapter as ks_adapter
+from keystoneauth1.plugin import BaseAuthPlugin
+from keystoneauth1.service_token import ServiceTokenAuthWrapper
 from oslo_config import cfg
 
 from groundwork.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
@@ -188,7 +190,11 @@ def load_user_volumes(conf: cfg.ConfigOpts) -> UserVolumes | None:
         return None
     service_user = load_credentials(conf, "service_user")
     return UserVolumes(
-        _load_service(conf, (conf.cinder.endpoint_template or "").replace(_PROJECT, "")),
+        _load_service(
+            conf,
+            (conf.cinder.endpoint_template or "").replace(_PROJECT, ""),
+            auth=load_credentials(conf, "cinder"),
+        ),
         on_behalf=OnBehalf(
             service_user=service_user if conf.service_user.send_service_user_token else None
         ),
@@ -199,17 +205,24 @@ def load_attachments(conf: cfg.ConfigOpts) -> Attachments | None:
     """Cinder for this service; None when this deployment has none. :raises Invalid: the group cannot be used."""
     if not is_configured(conf):
         return None
+    own = load_credentials(conf, "cinder")
+    # Without a service token Cinder asks the Compute API whether an attachment may go, which is us.
+    vouched = own and ServiceTokenAuthWrapper(
+        user_auth=own, service_auth=load_credentials(conf, "service_user") or own
+    )
     # keystoneauth fills in the project of the credentials.
-    return Attachments(_load_service(conf, conf.cinder.endpoint_template))
+    return Attachments(_load_service(conf, conf.cinder.endpoint_template, auth=vouched))
 
 
-def _load_service(conf: cfg.ConfigOpts, endpoint: str | None) -> Service:
+def _load_service(
+    conf: cfg.ConfigOpts, endpoint: str | None, *, auth: BaseAuthPlugin | None
+) -> Service:
     group = conf.cinder
     service_type, service_name, interface = group.catalog_info.split(":")
     return Service(
         ks_adapter.Adapter(
             load_session(conf, "cinder"),
-            auth=load_credentials(conf, "cinder"),
+            auth=auth,
             service_type=service_type,
             service_name=service_name or None,
             interface=interface,

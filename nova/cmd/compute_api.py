@@ -51,7 +51,7 @@ from nova.cells.unreachable import UnreachableServers
 from nova.cells.usage import Usages
 from nova.clients.glance import load_images
 from nova.clients.keystone import AnyProject, Projects, load_projects
-from nova.clients.volumes import load_user_volumes
+from nova.clients.volumes import load_attachments, load_user_volumes
 from nova.cmd.limits import load_limits
 from nova.cmd.plane import Plane
 from nova.compute.guest_spec import instance_name
@@ -231,6 +231,7 @@ def _servers(
             targets=plane.targets,
             intake=intake,
             journal_of=plane.journal_of,
+            attachments=load_attachments(conf),
         ),
         lists=ServerLists(paging=paging),
         view=ServerView(links=links, instance_name=lambda server: instance_name(template, server)),

@@ -9,7 +9,7 @@ from groundwork.database import Transaction
 from nova.db import journal as rows
 from nova.db.api import builds
 from nova.db.cell import faults, servers
-from nova.lifecycle import delete
+from nova.lifecycle import delete, volumes
 from nova.lifecycle.hand_over import copy_events, events_so_far
 from nova.lifecycle.states import VmState
 from nova.lifecycle.tools import SuperTools
@@ -55,4 +55,5 @@ def bury(run: Run, failure: Failure) -> None:
     database.run(place)
     wanted = tools.api_database.run(lambda tx: builds.hand_over(tx, server.uuid, cell0.id))
     if not wanted:
+        volumes.delete_those_that_go_along(tools, server)
         delete.delete_buried(database, server, run.context)

@@ -103,11 +103,7 @@ def _reserve_volumes(run: Run) -> Outcome:
 
 
 def _release_volumes(run: Run) -> Outcome:
-    """Set the volumes free; a user who deletes the build wants some of them to go along."""
-    devices = volumes.release(run.tools, run.server)
-    if run.failure is None:
-        volumes.delete_those_that_go_along(run.tools, run.server)
-    return Outcome(server={"block_devices": devices})
+    return Outcome(server={"block_devices": volumes.release(run.tools, run.server)})
 
 
 def _hand_over(run: Run) -> Outcome:
@@ -120,6 +116,7 @@ def _leave(run: Run) -> Outcome:
     """The build ends above the cells: the user deleted it (nothing is left), or it failed (cell0 keeps it)."""
     tools: SuperTools = run.tools
     if run.failure is None:
+        volumes.delete_those_that_go_along(tools, run.server)
         tools.api_database.run(lambda tx: builds.forget(tx, run.server.uuid))
     else:
         burial.bury(run, run.failure)

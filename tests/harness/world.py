@@ -264,6 +264,7 @@ class World:
             targets=self.targets,
             intake=self.intake,
             journal_of=lambda cell: self.journals[cell.uuid],
+            attachments=self.attachments,
         )
         deletion.delete(self.context, self.servers.find(server.uuid))
 

@@ -247,8 +247,18 @@ def test_delete_of_a_build_that_nobody_has_looked_at(world: World) -> None:
     world.queue.clear()
     world.delete(server)
     world.settle()
-    # Nothing was reserved yet, so nothing had to be undone.
+    assert statuses(world, ids) == AFTER_DELETE
+    world.assert_sound()
+
+
+def test_delete_of_a_buried_server(world: World) -> None:
+    world.chooser.refuses = True
+    server, ids = create(world)
+    world.settle()
     assert statuses(world, ids) == FREE
+    world.delete(server)
+    assert world.find(server) is None
+    assert statuses(world, ids) == AFTER_DELETE
     world.assert_sound()
 
 

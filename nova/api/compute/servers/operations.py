@@ -201,7 +201,7 @@ class ServerOperations:
         versions="2.1-",
         policy="os_compute_api:servers:delete",
         success=204,
-        errors=(403, 404, 409),
+        errors=(403, 404, 409, 503),
         subject="find",
     )
     def delete(self, call: Call, located: Located) -> Answer:
