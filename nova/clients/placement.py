@@ -186,6 +186,40 @@ class Placement:
             consumer_type=expected.consumer_type,
         )
 
+    def transfer(
+        self, held: Allocation, *, to: str, consumer_type: str, replaced: Allocation | None = None
+    ) -> None:
+        """Let ``to`` hold what ``held`` tells of another consumer, and that one nothing, in one write.
+
+        Not to be repeated blindly: who has lost the answer reads what both hold.
+
+        :param replaced: what ``to`` holds so far and gives up; None when it holds nothing.
+        :raises ConcurrentUpdate: one of the two holds something else by now.
+        """
+        owner = {"project_id": held.project_id, "user_id": held.user_id}
+        body = {
+            held.consumer: {
+                **owner,
+                "allocations": {},
+                "consumer_generation": held.consumer_generation,
+                "consumer_type": held.consumer_type,
+            },
+            to: {
+                **owner,
+                "allocations": {
+                    uuid: {"resources": dict(on)} for uuid, on in held.resources.items()
+                },
+                "consumer_generation": replaced.consumer_generation if replaced else None,
+                "consumer_type": consumer_type,
+            },
+        }
+
+        # The generations of both consumers guard it, so a race that is run again changes nothing twice.
+        def attempt() -> None:
+            self._write("POST", "/allocations", body)
+
+        self._against_races(attempt)
+
     def usages(self, project_id: str, user_id: str | None = None) -> Mapping[str, Usage]:
         """What a project (or one user in it) uses, by consumer type."""
         query = {"project_id": project_id} | ({"user_id": user_id} if user_id else {})

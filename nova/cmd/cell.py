@@ -84,4 +84,5 @@ def compute(conf: cfg.ConfigOpts, *, bus: Bus, placement: Placement, host: str) 
         report_interval_s=conf.report_interval,
         resources_interval_s=conf.compute_resources_interval,
         enable_new_services=conf.enable_new_services,
+        resize_confirm_window_s=conf.resize_confirm_window,
     )

@@ -28,6 +28,7 @@ from nova.api.compute.remote_consoles.operations import RemoteConsoles
 from nova.api.compute.server_external_events.operations import ServerExternalEvents
 from nova.api.compute.server_groups.operations import ServerGroups
 from nova.api.compute.server_migrations.operations import ServerMigrations
+from nova.api.compute.server_moves.operations import ServerMoves
 from nova.api.compute.server_tags.operations import ServerTags
 from nova.api.compute.server_topology.operations import ServerTopology
 from nova.api.compute.servers.boot_source import BootSource
@@ -63,6 +64,7 @@ from nova.lifecycle.consoles import Consoles
 from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
+from nova.lifecycle.resize_accept import MoveIntake
 from nova.quota.limits import Limits
 from nova.quota.sets import QuotaSets
 
@@ -107,6 +109,17 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         DryRunOperations(
             requests=requests,
             dry_runs=DryRuns(plane.bus, max_attempts=conf.scheduler.max_attempts),
+        ),
+        ServerMoves(
+            servers=servers,
+            api_database=database,
+            intake=MoveIntake(
+                api_database=database,
+                limits=limits,
+                journal_of=plane.journal_of,
+                allow_resize_to_same_host=conf.allow_resize_to_same_host,
+                service_down_time_s=conf.service_down_time,
+            ),
         ),
         Flavors(database=database, links=links, paging=paging),
         FlavorAccess(database=database, project_exists=_projects(conf).exists),

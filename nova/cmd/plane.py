@@ -26,7 +26,7 @@ from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
 from nova.rpc.bus import Bus
 from nova.saga.entry import Hinter
-from nova.saga.hints import BusHinter
+from nova.saga.hints import CellHinter
 from nova.saga.journal import Journal
 from nova.saga.operation import Place
 from nova.saga.store import CellStore
@@ -87,8 +87,12 @@ class Plane:
         return load_placement(self.conf)
 
     def journal_of(self, cell: Cell) -> Journal:
-        """The journal of a cell, with hints sent on its bus (cell0 has nobody to hint at)."""
-        hinter: Hinter = _Silent() if cell.is_cell0 else BusHinter(self.targets.bus(cell))
+        """The journal of a cell, with hints sent on its bus and on ours (cell0 has nobody to hint at)."""
+        hinter: Hinter = _Silent()
+        if not cell.is_cell0:
+            hinter = CellHinter(
+                cell_uuid=cell.uuid, cell_bus=self.targets.bus(cell), api_bus=self.bus
+            )
         return Journal(self.scatter.database(cell), CellStore(), OPERATIONS, hinter)
 
     def super_conductor(self, identity: Identity) -> SuperConductor:

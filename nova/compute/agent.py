@@ -22,12 +22,15 @@ from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
 from nova.saga.hints import BusHinter
 from nova.saga.messages import COMPUTE_TOPIC, LookAt
-from nova.saga.operation import Claimant, Place
+from nova.saga.operation import COMPUTES, Claimant, Place
 from nova.saga.worker import LOOK_AGAIN_S, Worker
 from nova.service import SERVICE_VERSION, Identity
 from nova.virt.driver import Driver, ImageCache, NodeFacts
 
 LOG = logging.getLogger(__name__)
+
+# Seconds between two looks at resizes that nobody answers. Longer makes the operator's window so much less exact.
+CONFIRM_LOOK_S = 5.0
 
 
 class ComputeEndpoint:
@@ -93,7 +96,9 @@ class ComputeAgent:
         report_interval_s: float,
         resources_interval_s: float,
         enable_new_services: bool,
+        resize_confirm_window_s: int = 0,
     ) -> None:
+        """``resize_confirm_window_s``: after which moves to this host are confirmed unasked; 0: never."""
         self._identity = identity
         self._driver = driver
         self._door = door
@@ -110,7 +115,7 @@ class ComputeAgent:
             claimant=Claimant(
                 identity.owner,
                 identity.incarnation,
-                frozenset({Place.HOST, Place.DESTINATION}),
+                COMPUTES,
                 identity.host,
             ),
             tools=tools,
@@ -128,6 +133,8 @@ class ComputeAgent:
         self._resources = Periodic("compute-resources", resources_interval_s, self._report)
         self._alive = Periodic("compute-report", report_interval_s, self._report_alive)
         self._again = Periodic("compute-look-again", LOOK_AGAIN_S, self._look_again)
+        self._confirm_window_s = resize_confirm_window_s
+        self._confirm = Periodic("compute-confirm", CONFIRM_LOOK_S, self._confirm_overdue)
 
     def start(self) -> None:
         """Connect to the hypervisor, take over from an earlier incarnation, then serve."""
@@ -141,9 +148,12 @@ class ComputeAgent:
         self._alive.start()
         self._again.start()
         self._resources.start()
+        if self._confirm_window_s:
+            self._confirm.start()
 
     def stop(self) -> None:
         """Finish the steps in hand."""
+        self._confirm.stop()
         self._resources.stop()
         self._again.stop()
         self._alive.stop()
@@ -174,6 +184,11 @@ class ComputeAgent:
         """By hints to itself, so that they share the threads and the pace of all other steps."""
         me = self._identity
         self._worker.look_again(lambda each: self._hinter.hint(Place.HOST, me.host, each))
+
+    def _confirm_overdue(self) -> None:
+        begun = self._door.confirm_overdue(self._identity.host, self._confirm_window_s)
+        if begun:
+            LOG.info("%d resizes to %s are confirmed unasked", begun, self._identity.host)
 
     def _report(self) -> None:
         """Tell the cell and Placement what the host has, and remove guests that belong elsewhere."""

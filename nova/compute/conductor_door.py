@@ -9,6 +9,7 @@ from groundwork.context import RequestContext
 from nova.conductor.messages import (
     AskUnwanted,
     ClaimHardware,
+    ConfirmOverdue,
     NodeIdentity,
     RegisterCompute,
     ReportAlive,
@@ -76,6 +77,11 @@ class ConductorDoor:
         """Give a server its part of this host. :raises HardwareTaken: it does not fit (any more)."""
         pins: Pins = self._call(message)
         return pins
+
+    def confirm_overdue(self, host: str, window_s: int) -> int:
+        """Confirm moves to this host that nobody has answered for so many seconds; how many were begun."""
+        begun: int = self._call(ConfirmOverdue(host=host, window_s=window_s))
+        return begun
 
     def _call(self, message: Any, order: Order | None = None) -> Any:
         context = RequestContext.from_dict(dict(order.request)) if order else RequestContext.admin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from groundwork.columns import now
 from groundwork.context import RequestContext
@@ -13,21 +14,24 @@ from nova.conductor.liveness import ReportedLiveness
 from nova.conductor.messages import (
     AskUnwanted,
     ClaimHardware,
+    ConfirmOverdue,
     NodeIdentity,
     RegisterCompute,
     ReportAlive,
     ReportNodes,
     Standing,
 )
-from nova.db.cell import compute_nodes, hardware_pins, servers, services
+from nova.db.cell import compute_nodes, hardware_pins, server_migrations, servers, services
 from nova.domain.hardware import Pins
 from nova.errors import HardwareTaken
 from nova.life_signs import LifeSigns
+from nova.lifecycle import confirm_resize
 from nova.lifecycle.operations import OPERATIONS
+from nova.lifecycle.states import VmState
 from nova.lifecycle.tools import CellTools
 from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
-from nova.saga.hints import BusHinter, LocalHinter
+from nova.saga.hints import BusHinter, LocalHinter, NoUpCalls
 from nova.saga.journal import Journal
 from nova.saga.messages import (
     COMPUTE_TOPIC,
@@ -37,7 +41,7 @@ from nova.saga.messages import (
     StepFailed,
     StepSucceeded,
 )
-from nova.saga.operation import Claimant, Order, Place
+from nova.saga.operation import COMPUTES, Claimant, Order, Place
 from nova.saga.store import CellStore
 from nova.saga.sweeper import Sweeper
 from nova.saga.worker import LOOK_AGAIN_S, Worker
@@ -138,7 +142,26 @@ class CellEndpoint:
         """Say which guests a host should remove."""
         with self._database.read() as tx:
             hosts = servers.hosts_of(tx, message.guests)
-        return tuple(uuid for uuid, host in hosts.items() if host is None or host != message.host)
+            moving = server_migrations.hosts_in_progress(tx, message.guests)
+        return tuple(
+            uuid
+            for uuid, host in hosts.items()
+            if host is None or message.host not in {host, *moving.get(uuid, ())}
+        )
+
+    def confirm_overdue(self, context: RequestContext, message: ConfirmOverdue) -> int:
+        """Confirm in its users' place what has waited for their answer for too long."""
+        moment = now() - timedelta(seconds=message.window_s)
+
+        def work(tx: Transaction) -> int:
+            begun = 0
+            for migration in server_migrations.unanswered_since(tx, message.host, moment):
+                server = servers.find(tx, migration.server_uuid)
+                if server is not None and server.vm_state == VmState.RESIZED:
+                    begun += confirm_resize.begin(tx, self._journal, server, migration, context)
+            return begun
+
+        return self._database.run(work)
 
 
 class CellConductor:
@@ -162,7 +185,7 @@ class CellConductor:
             places=places,
             executor=self._executor,
             look_at=lambda ids: self._worker.look_at(ids),
-            otherwise=BusHinter(bus),
+            otherwise=NoUpCalls(BusHinter(bus)),
         )
         journal = Journal(database, CellStore(), OPERATIONS, self._hinter)
         self._worker = Worker(
@@ -174,7 +197,7 @@ class CellConductor:
         sweeper = Sweeper(
             journal,
             liveness=ReportedLiveness(database, service_down_time_s=service_down_time_s),
-            places=(Place.CONDUCTOR, Place.HOST, Place.DESTINATION),
+            places=(Place.CONDUCTOR, *sorted(COMPUTES)),
             hinter=self._hinter,
         )
         self._life = LifeSigns(database, identity, topic=CONDUCTOR_TOPIC)

@@ -74,3 +74,11 @@ class ClaimHardware:
     offered: Hardware
     numa: NumaRequest | None = None
     pci: tuple[PciRequest, ...] = ()
+
+
+@message(reply=int)
+class ConfirmOverdue:
+    """Confirm the moves to my host that have waited for an answer for so many seconds; how many were begun."""
+
+    host: str
+    window_s: int

@@ -1,4 +1,7 @@
-"""The super-conductor: takes builds from the API database to a host in some cell, or to cell0."""
+"""The super-conductor: takes builds from the API database to a host in some cell, or to cell0.
+
+It also runs the steps above the cells of operations that began inside one, such as moves: their journal is the cell's.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from groundwork.context import RequestContext
 from groundwork.database import Database
 from nova.conductor.cell import SWEEP_S
+from nova.conductor.cell_work import SWEEP_CELLS_S, CellWork
 from nova.conductor.liveness import ReportedLiveness
+from nova.conductor.settling import SETTLE_S, Settling
 from nova.life_signs import LifeSigns
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
@@ -26,12 +31,16 @@ from nova.service import Identity
 class SuperEndpoint:
     """What API processes may ask of the super-conductor."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, cells: CellWork) -> None:
         self._worker = worker
+        self._cells = cells
 
     def look_at(self, context: RequestContext, message: LookAt) -> None:
-        """Work on these builds."""
-        self._worker.look_at(message.operation_ids)
+        """Work on these builds, or on these operations of a cell."""
+        if message.cell_uuid is None:
+            self._worker.look_at(message.operation_ids)
+        else:
+            self._cells.worker(message.cell_uuid).look_at(message.operation_ids)
 
 
 class SuperConductor:
@@ -64,21 +73,28 @@ class SuperConductor:
             claimant=Claimant(identity.owner, identity.incarnation, places),
             tools=tools,
         )
-        sweeper = Sweeper(
-            journal,
-            liveness=ReportedLiveness(services_database, service_down_time_s=service_down_time_s),
-            places=(Place.SUPER,),
-            hinter=self._hinter,
+        liveness = ReportedLiveness(services_database, service_down_time_s=service_down_time_s)
+        sweeper = Sweeper(journal, liveness=liveness, places=(Place.SUPER,), hinter=self._hinter)
+        self._cells = CellWork(
+            tools=tools,
+            claimant=Claimant(identity.owner, identity.incarnation, places),
+            liveness=liveness,
+            executor=self._executor,
+        )
+        settling = Settling(
+            api_database=tools.api_database, registry=tools.registry, scatter=tools.scatter
         )
         self._life = LifeSigns(services_database, identity, topic=SUPER_TOPIC)
         self._periodics = (
             Periodic("super-report", report_interval_s, self._life.report),
             Periodic("super-sweep", SWEEP_S, sweeper.sweep),
             Periodic("super-look-again", LOOK_AGAIN_S, self._look_again),
+            Periodic("super-sweep-cells", SWEEP_CELLS_S, self._cells.sweep),
+            Periodic("super-settle", SETTLE_S, settling.settle),
         )
         self._server = api_bus.serve(
             Address(SUPER_TOPIC, server=identity.host),
-            SuperEndpoint(self._worker),
+            SuperEndpoint(self._worker, self._cells),
             threads=threads,
         )
 
@@ -98,3 +114,4 @@ class SuperConductor:
 
     def _look_again(self) -> None:
         self._worker.look_again(lambda each: self._hinter.hint(Place.SUPER, None, each))
+        self._cells.look_again()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
 
 
@@ -68,6 +69,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a server was before a move that can be taken back, beside the host and node that the migration names."""
+
+    flavor: Flavor
+    vm_state: str
+    availability_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Migration:
     """A move. Its ``uuid`` is also the consumer that holds the source host's resources meanwhile."""
 
@@ -93,6 +103,8 @@ class Migration:
     #: Kept out of the lists of those who ask for ``hidden=0``.
     is_hidden: bool = False
     progress: Progress = Progress()
+    #: Of resizes and cold migrations only.
+    origin: Origin | None = None
 
     @property
     def is_live_in_progress(self) -> bool:

@@ -43,3 +43,5 @@ class RequestSpec:
     pci_requests: tuple[PciRequest, ...] = ()
     #: The cell (uuid) in which the server is that is to be moved; None for new servers.
     current_cell: str | None = None
+    #: The only cell (uuid) that it may go to.
+    only_cell: str | None = None

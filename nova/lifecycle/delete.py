@@ -3,17 +3,19 @@
 Permitted in every state, and it interrupts whatever runs: the other operation ends after its present step, and this
 one removes everything by the server's uuid.
 
-    destroy_guest     HOST       the guest is gone; left out when there is no host or it is down (the host removes
-                                 guests that the cell does not place on it when it comes back)
-    release_volumes   CONDUCTOR  its volumes are free, and those that were to go along are deleted
-    release_claim     CONDUCTOR  the allocation is gone; then only the record of the server is left
+    destroy_guest     HOST         the guest is gone; left out when there is no host or it is down (the host removes
+                                   guests that the cell does not place on it when it comes back)
+    destroy_other     DESTINATION  the same at the other host of a move that has not ended
+    release_volumes   CONDUCTOR    its volumes are free, and those that were to go along are deleted
+    release_claim     CONDUCTOR    the allocations are gone, those of its moves too, and the moves have ended; then only
+                                   the record of the server is left
 
 It only goes forward: a step that fails is tried again until it succeeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,8 @@ from groundwork.columns import now
 from groundwork.context import RequestContext
 from groundwork.database import Database, Transaction
 from nova.db import journal as journal_rows
-from nova.db.cell import servers
+from nova.db.cell import server_migrations, servers
+from nova.domain.migration import IN_PROGRESS, MigrationStatus
 from nova.domain.server import Server
 from nova.lifecycle import volumes
 from nova.lifecycle.states import TaskState, VmState
@@ -32,7 +35,12 @@ from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Stat
 
 @dataclass(frozen=True, slots=True)
 class DeletePayload:
-    """Nothing but the server is needed."""
+    """What is known of the server's moves that have not ended, beside the server itself."""
+
+    #: The host at which there may be another guest of it.
+    destination: str | None = None
+    #: Uuids of migrations: they hold something in Placement.
+    migrations: tuple[str, ...] = ()
 
 
 _NEVER_BACK = "a delete is never taken back"
@@ -40,6 +48,10 @@ _NEVER_BACK = "a delete is never taken back"
 
 def _has_host(server: Server, _payload: DeletePayload) -> bool:
     return server.host is not None
+
+
+def _has_other_host(_server: Server, payload: DeletePayload) -> bool:
+    return payload.destination is not None
 
 
 def _destroy_guest(run: Run) -> Outcome:
@@ -55,7 +67,18 @@ def _release_volumes(run: Run) -> None:
 
 def _release_claim(run: Run) -> None:
     tools: CellTools = run.tools
-    tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
+    placement = tools.placement.acting_for(run.context)
+    for consumer in (run.server.uuid, *run.payload.migrations):
+        placement.delete_allocation(consumer)
+    tools.database.run(lambda tx: _end_moves(tx, run.payload.migrations))
+
+
+def _end_moves(tx: Transaction, uuids: Iterable[str]) -> None:
+    """A server that waited for an answer stays where it is, so its move counts as confirmed."""
+    for uuid in uuids:
+        waiting = {MigrationStatus.FINISHED, MigrationStatus.CONFIRMING}
+        server_migrations.swap_status(tx, uuid, MigrationStatus.CONFIRMED, expect=waiting)
+        server_migrations.swap_status(tx, uuid, MigrationStatus.ERROR, expect=IN_PROGRESS)
 
 
 def _gone(_server: Server, _payload: DeletePayload) -> Mapping[str, Any]:
@@ -76,6 +99,14 @@ DELETE = Operation(
             run=_destroy_guest,
             no_undo_because=_NEVER_BACK,
             needed=_has_host,
+            at_down_host=AtDownHost.SKIP,
+        ),
+        Step(
+            "destroy_other",
+            Place.DESTINATION,
+            run=_destroy_guest,
+            no_undo_because=_NEVER_BACK,
+            needed=_has_other_host,
             at_down_host=AtDownHost.SKIP,
         ),
         Step(
@@ -107,10 +138,23 @@ def begin(journal: Journal, server: Server, context: RequestContext) -> None:
             tx, server.uuid, {"task_state": TaskState.DELETING, "updated_at": now(), "progress": 0}
         )
         journal.begin(
-            tx, action=DELETE.action, server=present, payload=DeletePayload(), context=context
+            tx, action=DELETE.action, server=present, payload=_payload(tx, present), context=context
         )
 
     journal.database.run(start)
+
+
+def _payload(tx: Transaction, server: Server) -> DeletePayload:
+    """Read with the delete's own mark on the server: no move begins any more.
+
+    A move that somebody is at work on may still switch the server's host before it stops, but only between these two.
+    """
+    moves = server_migrations.in_progress(tx, server.uuid)
+    hosts = {host for move in moves for host in (move.source_compute, move.dest_compute) if host}
+    others = sorted(hosts - {server.host})
+    return DeletePayload(
+        destination=others[0] if others else None, migrations=tuple(move.uuid for move in moves)
+    )
 
 
 def delete_buried(cell0: Database, server: Server, context: RequestContext) -> None:

@@ -32,7 +32,7 @@ What else could break it:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from groundwork.database import Transaction
@@ -88,8 +88,19 @@ class Sight:
         return counted
 
 
-def choose(runs: Sequence[Run], group_uuid: str) -> Sequence[ServerSelection]:
+def _is_our_build(tx: Transaction, run: Run) -> bool:
+    return rows.is_claimed(tx, rows.BUILDS, run.operation_id, claim=run.claim)
+
+
+def choose(
+    runs: Sequence[Run],
+    group_uuid: str,
+    *,
+    is_ours: Callable[[Transaction, Run], bool] = _is_our_build,
+) -> Sequence[ServerSelection]:
     """A claimed and reserved host for each server of one request; those of strict groups get no alternates.
+
+    ``is_ours`` tells whether the journal still says so, for who moves servers that are in a cell already.
 
     :raises NoValidHost: for at least one there is none; no claim is left then.
     :raises Unavailable: others of the group were faster too often, or the scheduler does not answer.
@@ -108,7 +119,7 @@ def choose(runs: Sequence[Run], group_uuid: str) -> Sequence[ServerSelection]:
         spec = replace(spec, group=sight.counting(tuple(sight.members.values())))
         chosen = tools.scheduling.select(first.context, spec, [run.server.uuid for run in runs])
         hosts = {each.server_uuid: each.chosen.host for each in chosen}
-        generation = tools.api_database.run(lambda tx: _reserve(tx, runs, sight, hosts))  # noqa: B023
+        generation = tools.api_database.run(lambda tx: _reserve(tx, runs, sight, hosts, is_ours))  # noqa: B023
         if generation is None:
             if not sight.group.policy.is_strict:
                 return chosen
@@ -157,22 +168,24 @@ def _ask_cells(tools: SuperTools, members: Mapping[str, Member]) -> Mapping[str,
 def _between(reserved: frozenset[str], found: Whereabouts) -> frozenset[str]:
     if found.host is None:
         return frozenset()
-    here = frozenset({found.host})
+    here = found.moves_between | {found.host}
     return here | reserved if found.is_moving else here
 
 
 def _reserve(
-    tx: Transaction, runs: Sequence[Run], sight: Sight, hosts: Mapping[str, str]
+    tx: Transaction,
+    runs: Sequence[Run],
+    sight: Sight,
+    hosts: Mapping[str, str],
+    is_ours: Callable[[Transaction, Run], bool],
 ) -> int | None:
     """Reserve the hosts; None when that is done, else the generation at which the policy forbids it."""
     group = server_groups.lock(tx, sight.group.uuid)
     if group is None:
         return None
     for run in runs:
-        if not rows.is_claimed(tx, rows.BUILDS, run.operation_id, claim=run.claim):
-            raise OwnershipLost(
-                "The operation is not yours any more.", operation=run.operation_id, step="schedule"
-            )
+        if not is_ours(tx, run):
+            raise OwnershipLost("The operation is not yours any more.", operation=run.operation_id)
     others = [m for m in server_groups.members(tx, group.id) if m.server_uuid not in hosts]
     placed = sight.counting(others)
     for host in hosts.values():

@@ -37,6 +37,12 @@ class TaskState(StrEnum):
     BLOCK_DEVICE_MAPPING = "block_device_mapping"
     SPAWNING = "spawning"
     DELETING = "deleting"
+    RESIZE_PREP = "resize_prep"
+    RESIZE_MIGRATING = "resize_migrating"
+    RESIZE_MIGRATED = "resize_migrated"
+    RESIZE_FINISH = "resize_finish"
+    RESIZE_REVERTING = "resize_reverting"
+    RESIZE_CONFIRMING = "resize_confirming"
 
 
 _REBUILDING = ("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning")
@@ -115,3 +121,21 @@ def require_unlocked(server: Server, *, verb: str, is_admin: bool) -> None:
     """:raises Conflict: the server is locked and the caller is not an administrator."""
     if server.locked_by and not is_admin:
         raise Conflict(f"Instance {server.uuid} is locked", server=server.uuid, verb=verb)
+
+
+def require_resting(server: Server, *, verb: str, vm_states: tuple[VmState, ...]) -> None:
+    """:raises Conflict: the server is in none of these states, is busy, or has never been active."""
+    if server.vm_state not in vm_states:
+        raise wrong_state(server, verb, "vm_state", server.vm_state)
+    if server.task_state is not None:
+        raise wrong_state(server, verb, "task_state", server.task_state)
+    if server.launched_at is None:
+        raise wrong_state(server, verb, "launched_at", None)
+
+
+def wrong_state(server: Server, verb: str, attribute: str, value: str | None) -> Conflict:
+    """What the user is told about an action that the present state does not permit; ``verb`` as on the wire."""
+    return Conflict(
+        f"Cannot '{verb}' instance {server.uuid} while it is in {attribute} {value}",
+        server=server.uuid,
+    )

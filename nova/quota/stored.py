@@ -80,7 +80,7 @@ class StoredProjectLimits:
 def server_tallies(limits: Mapping[str, int], usage: Usage, demand: Demand) -> Sequence[Tally]:
     """The limits on servers, as far as there are some."""
     counted = {
-        "instances": (usage.instances, 1),
+        "instances": (usage.instances, demand.servers_each),
         "cores": (usage.cores, demand.vcpus_each),
         "ram": (usage.ram_mb, demand.memory_mb_each),
     }

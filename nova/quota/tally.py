@@ -22,6 +22,8 @@ class Demand:
     vcpus_each: int
     memory_mb_each: int
     resources_each: Mapping[str, int] = field(default_factory=dict)
+    #: 0 when servers that are there already grow.
+    servers_each: int = 1
 
 
 @dataclass(frozen=True, slots=True)

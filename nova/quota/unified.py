@@ -146,7 +146,7 @@ class UnifiedProjectLimits:
         servers = instance_mappings.usage(tx, self.project_id).instances
         return [
             [
-                Tally(SERVERS, self.limit(SERVERS), servers, 1),
+                Tally(SERVERS, self.limit(SERVERS), servers, demand.servers_each),
                 *(
                     Tally(name_of_class(name), limit, used.get(name, 0), each[name])
                     for name, limit in limits.items()

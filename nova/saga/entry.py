@@ -18,6 +18,7 @@ from nova.db import journal as rows
 from nova.domain.server import Server
 from nova.errors import OwnershipLost
 from nova.saga.operation import (
+    COMPUTES,
     Claimant,
     Failure,
     Operation,
@@ -212,6 +213,10 @@ class Entry:
         pause_s = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
         self._swap({**UNCLAIMED, "due_at": now() + timedelta(seconds=pause_s)})
 
+    def wait_for_host(self) -> None:
+        """Leave the present step to the sweeper, which sees whether the host is back."""
+        self._swap({"due_at": now() + timedelta(seconds=HINT_AGAIN_S)})
+
     def end(self, state: State, failure: Failure | None = None) -> None:
         """End the operation; the server row becomes what the operation declares, and who waited may go.
 
@@ -267,7 +272,7 @@ def ending(state: State) -> dict[str, Any]:
 
 def event_name(step: Step, *, undoing: bool) -> str:
     """What the operator reads in the action's events."""
-    where = "compute" if step.place in (Place.HOST, Place.DESTINATION) else "conductor"
+    where = "compute" if step.place in COMPUTES else "conductor"
     return f"{where}_{'undo_' if undoing else ''}{step.name}"
 
 
@@ -277,6 +282,8 @@ def host_of(step: Step, server: Server, payload: Any) -> str | None:
         return server.host
     if step.place is Place.DESTINATION:
         return str(payload.destination)
+    if step.place is Place.SOURCE:
+        return str(payload.source)
     return None
 
 

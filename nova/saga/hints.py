@@ -34,6 +34,38 @@ class BusHinter:
             LOG.exception("a hint to %s could not be sent", address)
 
 
+class CellHinter:
+    """For journals of a cell that are opened above it: hints into the cell, and to those who work above."""
+
+    def __init__(self, *, cell_uuid: str, cell_bus: Bus, api_bus: Bus) -> None:
+        self._cell_uuid = cell_uuid
+        self._inside = BusHinter(cell_bus)
+        self._api_bus = api_bus
+
+    def hint(self, place: Place, host: str | None, operation_id: int) -> None:
+        """Tell whoever works at that place; a failure is logged, the sweeper comes by anyway."""
+        if place is not Place.SUPER:
+            self._inside.hint(place, host, operation_id)
+            return
+        message = LookAt(operation_ids=(operation_id,), cell_uuid=self._cell_uuid)
+        try:
+            self._api_bus.cast(RequestContext.admin(), Address(SUPER_TOPIC), message)
+        except Exception:
+            LOG.exception("a hint about cell %s could not be sent", self._cell_uuid)
+
+
+class NoUpCalls:
+    """For journals inside a cell: nobody here may tell those above, whose sweepers come by."""
+
+    def __init__(self, inside: Hinter) -> None:
+        self._inside = inside
+
+    def hint(self, place: Place, host: str | None, operation_id: int) -> None:
+        """Tell whoever works at that place, if it is in the cell."""
+        if place is not Place.SUPER:
+            self._inside.hint(place, host, operation_id)
+
+
 class LocalHinter:
     """Does what belongs to this process in its own threads, and passes the rest on."""
 

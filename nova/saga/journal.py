@@ -32,7 +32,6 @@ from nova.saga.operation import (
     Operations,
     Order,
     Outcome,
-    Place,
     State,
 )
 from nova.saga.store import Store
@@ -144,7 +143,7 @@ class Journal:
 
         In a cell, what interrupts it (a delete) cleans up everything by the server's uuid, so there it just ends.
         """
-        undo = entry.before(inclusive=inclusive) if entry.row.place == Place.SUPER else None
+        undo = entry.before(inclusive=inclusive) if self._tables is rows.BUILDS else None
         if undo is None:
             entry.end(State.INTERRUPTED)
             return None
@@ -251,7 +250,8 @@ class Journal:
     def host_is_down(self, operation_id: int, host: str) -> bool:
         """Go on without the host that the operation waits for; the sweeper has seen that it is down.
 
-        True when the operation waits for the same host again (there is more to undo on it).
+        True when the operation waits for the same host again (there is more to undo on it), and not because the step
+        can be done nowhere else.
 
         What could not be undone there is left to the host's own audit: when it comes back it removes guests that
         the cell does not place on it.
@@ -265,6 +265,12 @@ class Journal:
         if entry.server is None:
             entry.end(State.INTERRUPTED)
             return False
+        undoing = entry.state is State.UNDOING
+        if (
+            entry.step.undo_at_down_host if undoing else entry.step.at_down_host
+        ) is AtDownHost.WAIT:
+            entry.wait_for_host()
+            return False
         text = f"host {entry.row.place_host} is down"
         entry.begin_event(
             entry.step,
@@ -275,7 +281,7 @@ class Journal:
                 "details": text,
             },
         )
-        if entry.state is State.UNDOING or entry.step.at_down_host is AtDownHost.SKIP:
+        if undoing or entry.step.at_down_host is AtDownHost.SKIP:
             self._advance(entry, None, forward=False)
         else:
             self._go_back(entry, Failure(kind="HostDown", text=text), None)

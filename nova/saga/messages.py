@@ -13,9 +13,13 @@ COMPUTE_TOPIC = "compute"
 
 @message()
 class LookAt:
-    """A hint: these operations of this level may wait for you. Losing it costs seconds."""
+    """A hint: these operations of this level may wait for you. Losing it costs seconds.
+
+    To those above the cells: operations in the journal of that cell, where ``cell_uuid`` is given.
+    """
 
     operation_ids: tuple[int, ...]
+    cell_uuid: str | None = None
 
 
 @message(reply=Order | None)

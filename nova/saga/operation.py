@@ -22,6 +22,12 @@ class Place(StrEnum):
     HOST = "host"
     #: The compute service that the server moves to.
     DESTINATION = "destination"
+    #: The compute service that the server moves away from.
+    SOURCE = "source"
+
+
+#: The places that are compute services.
+COMPUTES = frozenset({Place.HOST, Place.DESTINATION, Place.SOURCE})
 
 
 class State(StrEnum):
@@ -42,12 +48,14 @@ class State(StrEnum):
 
 
 class AtDownHost(StrEnum):
-    """What becomes of a HOST step when the host's service is down."""
+    """What becomes of a step at a compute service when that is down."""
 
     #: The step counts as failed, and the operation is undone.
     FAIL = "fail"
     #: The step is left out; the host cleans up by itself when it comes back.
     SKIP = "skip"
+    #: The step waits for the host: what it needs is there and nowhere else.
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,8 @@ class Step:
     #: Whether the step applies to this server at all.
     needed: Callable[[Server, Any], bool] = _always
     at_down_host: AtDownHost = AtDownHost.FAIL
+    #: For the undo, SKIP or WAIT.
+    undo_at_down_host: AtDownHost = AtDownHost.SKIP
     #: Shown as the server's task_state while the step runs.
     task_state: str | None = None
     #: All operations that wait at this step are given to one call.
@@ -200,7 +210,7 @@ class Claimant:
     owner: str
     incarnation: str
     places: frozenset[Place]
-    #: For HOST and DESTINATION steps: only those of this host.
+    #: For steps at compute services: only those of this host.
     host: str | None = None
 
 

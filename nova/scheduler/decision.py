@@ -27,8 +27,10 @@ from nova.scheduler.weights import Weigher
 #: The constraint that the request names another host.
 REQUESTED = "requested host"
 _IGNORED = "ignored hosts"
+#: The constraint that a server which moves stays in its cell.
+_OWN_CELL = "cell of the server"
 #: The constraints that are no filters but the request's own choice of hosts.
-OF_REQUEST = frozenset({REQUESTED, _IGNORED})
+OF_REQUEST = frozenset({REQUESTED, _IGNORED, _OWN_CELL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Standings:
         is_forced = bool(spec.forced_host or spec.forced_node)
         self._filters = _applying(rules.filters, ask, is_forced=is_forced)
         self._names_hosts = is_forced or bool(
-            spec.requested_host or spec.requested_node or spec.ignored_hosts
+            spec.requested_host or spec.requested_node or spec.ignored_hosts or spec.only_cell
         )
         self.removed = _counts(self._filters)
         self.rejected: dict[str, str] = {}
@@ -295,6 +297,8 @@ def _counts(filters: Sequence[Filter]) -> dict[str, int]:
 def _outside_of_request(host: HostView, ask: Ask) -> Reason | None:
     """Hosts that the request itself names, for or against; no filter, because it cannot be switched off."""
     spec = ask.spec
+    if spec.only_cell and spec.only_cell != host.cell_uuid:
+        return Reason(_OWN_CELL, "it is in another cell")
     for wanted, found in (
         (spec.forced_host, host.host),
         (spec.forced_node, host.node),

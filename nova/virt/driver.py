@@ -145,6 +145,42 @@ class PowerControl(Protocol):
 
 
 @runtime_checkable
+class ColdMoves(Protocol):
+    """A driver whose guests can be moved to another host (or another flavor on the same one) while they are off, and
+    taken back until that is confirmed.
+
+    At the source the guest is put *aside*: it keeps its disk, stays off, and ``guests`` goes on telling of it.
+    ``destroy`` clears it with everything else.
+    """
+
+    def hand_off(self, uuid: str) -> Mapping[str, Any]:
+        """Stop the guest, put it aside, and give what the destination needs of it, as JSON.
+
+        :raises NotFound: no such guest.
+        """
+
+    def take_over(self, guest: GuestSpec, disk: Mapping[str, Any], *, running: bool) -> None:
+        """Make the guest out of what ``hand_off`` gave; one that is there already is left alone.
+
+        :raises NotFound: no such node.
+        """
+
+    def discard_arrival(self, uuid: str) -> None:
+        """Remove the guest that was taken over, and nothing of what is aside."""
+
+    def restore(self, uuid: str, *, running: bool) -> None:
+        """Let what is aside be the guest again, in place of one that was taken over on the same host.
+
+        A guest of which nothing is aside is the guest already; it is only switched on or off.
+
+        :raises NotFound: no such guest.
+        """
+
+    def forget_origin(self, uuid: str) -> None:
+        """Remove what is aside, and nothing else."""
+
+
+@runtime_checkable
 class VolumeExtension(Protocol):
     """A driver whose running guests can see that a volume has grown."""
 

@@ -58,6 +58,9 @@ instance_mappings = _table(
     # What it counts for in limits on resource classes: amounts by class. NULL where no release that knows the column
     # wrote the row; the request spec tells it then.
     sa.Column("resources", Json),
+    # Since when the server moves, from flavor to flavor or from host to host: what it counts for is looked at again
+    # when the move has ended. NULL: nothing is expected to change.
+    sa.Column("unsettled_at", UtcTime),
     sa.Index(
         "instance_mappings_ledger_idx",
         "project_id",
@@ -67,6 +70,7 @@ instance_mappings = _table(
         "memory_mb",
     ),
     sa.Index("instance_mappings_cell_idx", "cell_id", "project_id"),
+    sa.Index("instance_mappings_unsettled_idx", "unsettled_at"),
 )
 
 request_specs = _table(

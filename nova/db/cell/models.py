@@ -215,6 +215,8 @@ migrations = _table(
     sa.Column("old_instance_type_id", sa.Integer),
     sa.Column("new_instance_type_id", sa.Integer),
     sa.Column("hidden", sa.Boolean, nullable=False, default=False),
+    # What the server was before; NULL for moves that are not taken back.
+    sa.Column("origin", Json),
     # How far a live migration got, as the hypervisor last said.
     sa.Column("memory_total", sa.BigInteger),
     sa.Column("memory_processed", sa.BigInteger),

@@ -7,16 +7,19 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from groundwork import columns
 from groundwork.database import Transaction
+from groundwork.typed import convert
 from nova.db.cell.models import migrations
 from nova.domain.migration import (
     IN_PROGRESS,
     Migration,
     MigrationStatus,
     MigrationType,
+    Origin,
     Progress,
 )
 
@@ -74,6 +77,7 @@ def insert_if_absent(tx: Transaction, migration: Migration) -> Migration:
             old_instance_type_id=migration.old_flavor_id,
             new_instance_type_id=migration.new_flavor_id,
             hidden=migration.is_hidden,
+            origin=None if migration.origin is None else msgspec.to_builtins(migration.origin),
             **_progress_values(migration.progress),
         )
     )
@@ -144,6 +148,35 @@ def live_in_progress(tx: Transaction, server_uuid: str) -> tuple[Migration, ...]
             migrations.c.migration_type == MigrationType.LIVE_MIGRATION.value,
             _is_in_progress(),
         ),
+    )
+
+
+def in_progress(tx: Transaction, server_uuid: str) -> tuple[Migration, ...]:
+    """The moves of a server that have not ended, newest first."""
+    return _all(
+        tx,
+        _newest_first().where(migrations.c.instance_uuid == server_uuid, _is_in_progress()),
+    )
+
+
+def awaiting_answer(tx: Transaction, server_uuid: str) -> Migration | None:
+    """The move of a server that waits to be confirmed or reverted."""
+    found = in_progress(tx, server_uuid)
+    return next((move for move in found if move.status is MigrationStatus.FINISHED), None)
+
+
+def unanswered_since(tx: Transaction, host: str, moment: datetime) -> tuple[Migration, ...]:
+    """Moves to this host that have waited for an answer since before the moment, oldest first."""
+    own = migrations.c
+    return _all(
+        tx,
+        sa.select(migrations)
+        .where(
+            own.dest_compute == host,
+            own.status == MigrationStatus.FINISHED.value,
+            own.updated_at <= moment,
+        )
+        .order_by(own.id),
     )
 
 
@@ -277,5 +310,6 @@ def _migration(row: sa.Row[Any]) -> Migration:
         old_flavor_id=row.old_instance_type_id,
         new_flavor_id=row.new_instance_type_id,
         is_hidden=bool(row.hidden),
+        origin=None if row.origin is None else convert(row.origin, Origin),
         progress=Progress(*(getattr(row, name) for name in _PROGRESS)),
     )

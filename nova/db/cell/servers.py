@@ -42,15 +42,22 @@ def to_server(
 def to_values(server: Server) -> dict[str, Any]:
     """The columns of a new row for this server."""
     values = {name: getattr(server, name) for name in _NAMES if name != "id"}
-    values["flavor"] = msgspec.to_builtins(server.flavor)
-    values["flavorid"] = server.flavor.flavorid
-    values["vcpus"] = server.flavor.vcpus
-    values["memory_mb"] = server.flavor.memory_mb
-    values["root_gb"] = server.flavor.root_gb
-    values["ephemeral_gb"] = server.flavor.ephemeral_gb
+    values |= flavor_values(server.flavor)
     values["security_groups"] = list(server.security_groups)
     values["trusted_certs"] = None if server.trusted_certs is None else list(server.trusted_certs)
     return values
+
+
+def flavor_values(flavor: Flavor) -> dict[str, Any]:
+    """The columns that say of which flavor a server is."""
+    return {
+        "flavor": msgspec.to_builtins(flavor),
+        "flavorid": flavor.flavorid,
+        "vcpus": flavor.vcpus,
+        "memory_mb": flavor.memory_mb,
+        "root_gb": flavor.root_gb,
+        "ephemeral_gb": flavor.ephemeral_gb,
+    }
 
 
 def find(tx: Transaction, uuid: str, *, with_deleted: bool = False) -> Server | None:

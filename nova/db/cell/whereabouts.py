@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from nova.db.cell.models import instances
+from nova.db.cell.server_migrations import hosts_in_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Whereabouts:
 
     host: str | None
     is_moving: bool
+    #: Both hosts of a move that has not ended: it may be taken back.
+    moves_between: frozenset[str] = field(default_factory=frozenset)
 
 
 def whereabouts(tx: Transaction, uuids: Collection[str]) -> Mapping[str, Whereabouts]:
@@ -27,9 +30,12 @@ def whereabouts(tx: Transaction, uuids: Collection[str]) -> Mapping[str, Whereab
             table.c.uuid.in_(list(uuids)), table.c.deleted == 0
         )
     )
+    between = hosts_in_progress(tx, uuids)
     return {
         row.uuid: Whereabouts(
-            row.host, is_moving=row.vm_state == "building" or row.task_state is not None
+            row.host,
+            is_moving=row.vm_state == "building" or row.task_state is not None,
+            moves_between=between.get(row.uuid, frozenset()),
         )
         for row in found
     }

@@ -18,6 +18,7 @@ from nova.virt.fake.cpu import CpuMeter
 from nova.virt.fake.faults import Fault, FaultPlan, parse_fault
 from nova.virt.fake.guest_files import GuestFiles, GuestRecord
 from nova.virt.fake.hardware import make_hardware
+from nova.virt.fake.moves import GuestMoves
 from nova.virt.guest import GuestSpec, GuestState, PowerState
 from nova.virt.provider_tree import Inventory, ProviderTree
 
@@ -83,7 +84,7 @@ def options_from_conf(conf: cfg.ConfigOpts, *, host: str) -> FakeOptions:
     )
 
 
-class FakeDriver:
+class FakeDriver(GuestMoves):
     """A driver whose guests are files. It takes time and fails as ordered, and never refuses a
     guest for lack of room: the claim in Placement is the only guard, and a guest too many should
     show.
@@ -189,11 +190,13 @@ class FakeDriver:
 
     def guests(self) -> tuple[GuestState, ...]:
         """See ``Driver``."""
-        return tuple(GuestState(r.uuid, r.power_state) for r in self._files.read_all())
+        found = dict.fromkeys(self._files.all_aside(), PowerState.SHUTDOWN)
+        found |= {record.uuid: record.power_state for record in self._files.read_all()}
+        return tuple(GuestState(uuid, found[uuid]) for uuid in sorted(found))
 
     def guest(self, uuid: str) -> GuestState | None:
         """See ``Driver``."""
-        record = self._files.read(uuid)
+        record = self._files.read(uuid) or self._files.read_aside(uuid)
         return GuestState(record.uuid, record.power_state) if record else None
 
     # What is done.
@@ -226,6 +229,7 @@ class FakeDriver:
         self._faults.strike("destroy", uuid)
         with self._files.locked():
             self._files.remove(uuid)
+            self._files.remove_aside(uuid)
 
     def cache_image(self, image_id: str) -> None:
         """See ``ImageCache``. There are no bytes to fetch: the id is noted."""

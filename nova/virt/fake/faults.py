@@ -18,6 +18,11 @@ STEPS = (
     "power_off",
     "reboot",
     "extend_volume",
+    "hand_off",
+    "take_over",
+    "discard_arrival",
+    "restore",
+    "forget_origin",
 )
 
 

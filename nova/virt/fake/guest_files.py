@@ -25,6 +25,7 @@ from nova.virt.guest import GuestSpec, PowerState
 _SUFFIX = ".json"
 _UNFINISHED = ".tmp"
 _IMAGES = "images"
+_ASIDE = "aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,42 @@ class GuestFiles:
         with _reachable():
             self._path(uuid).unlink(missing_ok=True)
 
+    # Guests that have moved away, or are about to: kept, switched off, until the move is confirmed.
+
+    def read_aside(self, uuid: str) -> GuestRecord | None:
+        """The guest as it was put aside, off; None when none was."""
+        path = self._path(uuid, _ASIDE)
+        with _reachable():
+            try:
+                text = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        return replace(_parsed(path.stem, text), power_state=PowerState.SHUTDOWN)
+
+    def all_aside(self) -> list[str]:
+        """The uuids of guests that were put aside, sorted."""
+        with _reachable():
+            return sorted(p.stem for p in (self._directory / _ASIDE).glob(f"*{_SUFFIX}"))
+
+    def put_aside(self, uuid: str) -> None:
+        """Put the guest's file aside."""
+        with _reachable():
+            (self._directory / _ASIDE).mkdir(exist_ok=True)
+            os.replace(self._path(uuid), self._path(uuid, _ASIDE))
+
+    def take_back(self, uuid: str) -> None:
+        """Make what was put aside the guest's file again, in place of the present one; nothing was: no change."""
+        with _reachable():
+            try:
+                os.replace(self._path(uuid, _ASIDE), self._path(uuid))
+            except FileNotFoundError:
+                return
+
+    def remove_aside(self, uuid: str) -> None:
+        """Make sure that nothing of the guest is aside."""
+        with _reachable():
+            self._path(uuid, _ASIDE).unlink(missing_ok=True)
+
     def note_image(self, image_id: str) -> None:
         """Remember that the image is on the host."""
         folder = self._directory / _IMAGES
@@ -142,9 +179,9 @@ class GuestFiles:
         with _reachable():
             return tuple(sorted(path.name for path in (self._directory / _IMAGES).glob("*")))
 
-    def _path(self, uuid: str) -> Path:
+    def _path(self, uuid: str, folder: str = "") -> Path:
         try:
-            return self._directory / f"{uuidlib.UUID(uuid)}{_SUFFIX}"
+            return self._directory / folder / f"{uuidlib.UUID(uuid)}{_SUFFIX}"
         except ValueError:
             raise Invalid(f"{uuid} is no uuid of a guest.") from None
 

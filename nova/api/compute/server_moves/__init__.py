@@ -1,0 +1,1 @@
+"""``resize``, ``confirmResize``, ``revertResize`` and ``migrate`` of ``POST /servers/{id}/action``."""

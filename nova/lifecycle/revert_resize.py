@@ -1,0 +1,152 @@
+"""Revert a resize or a cold migration: the server is again what and where it was.
+
+    discard    DESTINATION  the guest that arrived there is gone; left out when the host is down (it removes guests
+                            that the cell does not place on it when it comes back)
+    move_back  CONDUCTOR    the server holds its source again instead of the destination, in one write to Placement
+                            (``resize_claims.py``), and its row says so
+    restore    SOURCE       the guest that was kept aside is the guest, and runs if it ran before; waits for a host
+                            that is down, as the guest is nowhere else
+    settle     CONDUCTOR    the migration is reverted
+
+It only goes forward: half-way back there is no guest at the destination that it could return to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groundwork.columns import now
+from groundwork.context import RequestContext
+from groundwork.database import Transaction
+from nova.db.cell import server_migrations, servers
+from nova.domain.migration import IN_PROGRESS, Migration, MigrationStatus, Origin
+from nova.domain.server import Server
+from nova.lifecycle.resize import as_it_was
+from nova.lifecycle.resize_claims import put_back
+from nova.lifecycle.states import TaskState, VmState
+from nova.lifecycle.tools import CellTools, HostTools
+from nova.saga.journal import Journal
+from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Step
+from nova.virt.driver import ColdMoves
+from nova.virt.guest import PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class RevertPayload:
+    """Which move is reverted, between which hosts, and what the server was before."""
+
+    migration_uuid: str
+    source: str
+    source_node: str | None
+    destination: str
+    origin: Origin
+
+
+_NEVER_BACK = "a revert is never taken back"
+
+
+def _discard(run: Run) -> None:
+    tools: HostTools = run.tools
+    if isinstance(tools.driver, ColdMoves):
+        tools.driver.discard_arrival(run.server.uuid)
+
+
+def _move_back(run: Run) -> Outcome:
+    tools: CellTools = run.tools
+    payload: RevertPayload = run.payload
+    placement = tools.placement.acting_for(run.context)
+    put_back(placement, run.server.uuid, payload.migration_uuid)
+    return Outcome(
+        server=as_it_was(payload.source, payload.source_node, payload.origin),
+        details=f"back to {payload.source}",
+    )
+
+
+def _restore(run: Run) -> Outcome:
+    tools: HostTools = run.tools
+    if isinstance(tools.driver, ColdMoves):
+        tools.driver.restore(run.server.uuid, running=run.payload.origin.vm_state == VmState.ACTIVE)
+    state = tools.driver.guest(run.server.uuid)
+    return Outcome(server={"power_state": int(state.power_state if state else PowerState.NOSTATE)})
+
+
+def _settle(run: Run) -> None:
+    tools: CellTools = run.tools
+    tools.database.run(
+        lambda tx: server_migrations.swap_status(
+            tx, run.payload.migration_uuid, MigrationStatus.REVERTED, expect=IN_PROGRESS
+        )
+    )
+
+
+def _reverted(_server: Server, payload: RevertPayload) -> Mapping[str, Any]:
+    return {"vm_state": payload.origin.vm_state, "task_state": None}
+
+
+def _stuck(_server: Server, _payload: RevertPayload) -> Mapping[str, Any]:
+    return {"vm_state": VmState.ERROR, "task_state": None}
+
+
+REVERT_RESIZE = Operation(
+    "revertResize",
+    payload=RevertPayload,
+    steps=(
+        Step(
+            "discard",
+            Place.DESTINATION,
+            run=_discard,
+            no_undo_because=_NEVER_BACK,
+            at_down_host=AtDownHost.SKIP,
+        ),
+        Step("move_back", Place.CONDUCTOR, run=_move_back, no_undo_because=_NEVER_BACK),
+        Step(
+            "restore",
+            Place.SOURCE,
+            run=_restore,
+            no_undo_because=_NEVER_BACK,
+            at_down_host=AtDownHost.WAIT,
+        ),
+        Step("settle", Place.CONDUCTOR, run=_settle, no_undo_because=_NEVER_BACK),
+    ),
+    on_success=_reverted,
+    on_failure=_stuck,
+    forward_only=True,
+)
+
+
+def begin(
+    tx: Transaction,
+    journal: Journal,
+    server: Server,
+    migration: Migration,
+    context: RequestContext,
+) -> bool:
+    """Start to revert a finished move in the open transaction; False when the server is busy or gone."""
+    assert migration.origin and migration.source_compute and migration.dest_compute
+    if not servers.swap_task_state(
+        tx,
+        server.uuid,
+        expect=(None,),
+        values={"task_state": TaskState.RESIZE_REVERTING, "updated_at": now()},
+    ):
+        return False
+    taken = server_migrations.swap_status(
+        tx, migration.uuid, MigrationStatus.REVERTING, expect=(MigrationStatus.FINISHED,)
+    )
+    assert taken, "nobody else answers while the task_state is ours"
+    journal.begin(
+        tx,
+        action=REVERT_RESIZE.action,
+        server=server,
+        payload=RevertPayload(
+            migration.uuid,
+            migration.source_compute,
+            migration.source_node,
+            migration.dest_compute,
+            migration.origin,
+        ),
+        context=context,
+    )
+    return True
