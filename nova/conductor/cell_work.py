@@ -12,7 +12,8 @@ from nova.cells.scatter import Down, Late
 from nova.db import journal as rows
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
-from nova.saga.operation import Claimant, Operations, Place
+from nova.saga.journal import Journal
+from nova.saga.operation import Claimant, Failure, Operations, Order, Outcome, Place
 from nova.saga.sweeper import Liveness, Sweeper
 from nova.saga.worker import Worker
 
@@ -97,17 +98,20 @@ class _CellDoor:
         self._tools = tools
         self._cell_uuid = cell_uuid
 
-    def claim(self, *args: object) -> object:
-        """See ``Journal``."""
-        return self._tools.journal_of(self._cell_uuid).claim(*args)  # type: ignore[arg-type]
+    def _journal(self) -> Journal:
+        return self._tools.journal_of(self._cell_uuid)
 
-    def succeeded(self, *args: object) -> object:
+    def claim(self, operation_id: int, claimant: Claimant) -> Order | None:
         """See ``Journal``."""
-        return self._tools.journal_of(self._cell_uuid).succeeded(*args)  # type: ignore[arg-type]
+        return self._journal().claim(operation_id, claimant)
 
-    def failed(self, *args: object) -> object:
+    def succeeded(self, order: Order, outcome: Outcome, claimant: Claimant) -> Order | None:
         """See ``Journal``."""
-        return self._tools.journal_of(self._cell_uuid).failed(*args)  # type: ignore[arg-type]
+        return self._journal().succeeded(order, outcome, claimant)
+
+    def failed(self, order: Order, failure: Failure, claimant: Claimant) -> Order | None:
+        """See ``Journal``."""
+        return self._journal().failed(order, failure, claimant)
 
 
 class _Submitting:

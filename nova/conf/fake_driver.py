@@ -85,8 +85,9 @@ OPTIONS = [
         "fail_steps",
         default=[],
         help="Steps that fail, as STEP[@HOST][:RULE]. Steps: start, inventory, spawn, destroy, "
-        "power_on, power_off, reboot, extend_volume, hand_off, take_over, discard_arrival, restore, forget_origin. HOST is a glob. RULE is a number (that many first calls in "
-        "this process fail), 'always' (the default) or a glob of server uuids. Examples: spawn:2, "
+        "power_on, power_off, reboot, extend_volume, hand_off, "
+        "take_over, discard_arrival, restore, forget_origin. HOST is a glob. RULE is a number (that many first calls "
+        "in this process fail), 'always' (the default) or a glob of server uuids. Examples: spawn:2, "
         "spawn:always, spawn:0f3a*, spawn@compute-2, destroy@cell2-*:1. Set it to see how servers "
         "recover; a failed spawn leaves a half-made guest to clear.",
     ),

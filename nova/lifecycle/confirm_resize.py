@@ -91,7 +91,8 @@ def begin(
     context: RequestContext,
 ) -> bool:
     """Start to confirm a finished move in the open transaction; False when the server is busy or gone."""
-    assert migration.origin is not None and migration.source_compute is not None
+    assert migration.origin is not None
+    assert migration.source_compute is not None
     if not servers.swap_task_state(
         tx,
         server.uuid,

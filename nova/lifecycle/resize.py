@@ -92,6 +92,8 @@ def _count_as_before(run: Run) -> None:
     tools: SuperTools = run.tools
     sizes = Sizes.of(replace(run.payload.spec, flavor=run.payload.origin.flavor))
     tools.api_database.run(lambda tx: moving_mappings.count(tx, run.server.uuid, sizes))
+    database = tools.journal_of(run.payload.cell_uuid).database
+    _set_status(database, run.payload, MigrationStatus.ERROR)
 
 
 def _hold_source(run: Run) -> None:
@@ -101,8 +103,10 @@ def _hold_source(run: Run) -> None:
 
 
 def _put_back_above(run: Run) -> None:
+    """The migration ends with the undo of the first step, which follows in any case."""
     tools: SuperTools = run.tools
-    _give_up(run, tools.journal_of(run.payload.cell_uuid).database)
+    placement = tools.placement.acting_for(run.context)
+    put_back(placement, run.server.uuid, run.payload.migration_uuid)
 
 
 def _choose(run: Run) -> Outcome:
@@ -125,13 +129,6 @@ def _is_ours(tools: SuperTools, run: Run) -> bool:
         return rows.is_claimed(tx, journal.store.tables, run.operation_id, claim=run.claim)
 
 
-def _give_up(run: Run, database: Database) -> None:
-    """The server holds its source again and nothing else, and the migration has ended."""
-    placement = run.tools.placement.acting_for(run.context)
-    put_back(placement, run.server.uuid, run.payload.migration_uuid)
-    _set_status(database, run.payload, MigrationStatus.ERROR)
-
-
 # In the cell.
 
 
@@ -148,8 +145,11 @@ def _take_destination(run: Run) -> None:
 
 
 def _put_back(run: Run) -> None:
+    """The server holds its source again and nothing else, and the migration has ended."""
     tools: CellTools = run.tools
-    _give_up(run, tools.database)
+    placement = tools.placement.acting_for(run.context)
+    put_back(placement, run.server.uuid, run.payload.migration_uuid)
+    _set_status(tools.database, run.payload, MigrationStatus.ERROR)
 
 
 def _hand_off(run: Run) -> Outcome:

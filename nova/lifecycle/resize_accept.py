@@ -250,7 +250,8 @@ class MoveIntake:
             migration = server_migrations.insert_if_absent(
                 tx, _migration(server, action, spec.flavor)
             )
-            assert migration.source_compute is not None and migration.origin is not None
+            assert migration.source_compute is not None
+            assert migration.origin is not None
             payload = MovePayload(
                 migration_uuid=migration.uuid,
                 cell_uuid=cell.uuid,

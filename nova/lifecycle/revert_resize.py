@@ -124,7 +124,9 @@ def begin(
     context: RequestContext,
 ) -> bool:
     """Start to revert a finished move in the open transaction; False when the server is busy or gone."""
-    assert migration.origin and migration.source_compute and migration.dest_compute
+    assert migration.origin is not None
+    assert migration.source_compute is not None
+    assert migration.dest_compute is not None
     if not servers.swap_task_state(
         tx,
         server.uuid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from groundwork.context import RequestContext
 from groundwork.errors import Conflict
@@ -17,6 +17,7 @@ from nova.errors import NoValidHost
 class Held:
     """A consumer's allocation."""
 
+    consumer: str
     resources: Mapping[str, Mapping[str, int]]
     consumer_generation: int
 
@@ -49,7 +50,16 @@ class Claims:
             raise Conflict("consumer generation conflict")
         if self.full & set(allocations):
             raise Conflict("no room")
-        self.held[consumer] = Held(allocations, (consumer_generation or 0) + 1)
+        self.held[consumer] = Held(consumer, allocations, (consumer_generation or 0) + 1)
+
+    def transfer(
+        self, held: Held, *, to: str, consumer_type: str, replaced: Held | None = None
+    ) -> None:
+        if self.held.get(held.consumer) != held or self.held.get(to) != replaced:
+            raise ConcurrentUpdate("consumer generation conflict")
+        del self.held[held.consumer]
+        generation = replaced.consumer_generation if replaced else 0
+        self.held[to] = Held(to, held.resources, generation + 1)
 
     def delete_allocation(self, consumer: str, *, expected: Held | None = None) -> None:
         if expected is not None and self.held.get(consumer) != expected:
@@ -70,10 +80,17 @@ class Chooser:
     ) -> Sequence[ServerSelection]:
         if self.refuses:
             raise NoValidHost("No valid host was found. Of 2 hosts: VCPU removed 2.", hosts=2)
-        return [self._one(uuid) for uuid in servers]
+        return [self._one(uuid, spec) for uuid in servers]
 
-    def _one(self, uuid: str) -> ServerSelection:
-        first, *rest = self.offers
+    def _one(self, uuid: str, spec: RequestSpec) -> ServerSelection:
+        fitting = [
+            offer
+            for offer in self.offers
+            if offer.host not in spec.ignored_hosts and spec.only_cell in (None, offer.cell_uuid)
+        ]
+        if not fitting:
+            raise NoValidHost("No valid host was found.")
+        first, *rest = [_sized(offer, spec) for offer in fitting]
         held = self.claims.allocation(uuid)
         self.claims.claim(
             uuid,
@@ -84,3 +101,9 @@ class Chooser:
         )
         same_cell = tuple(offer for offer in rest if offer.cell_uuid == first.cell_uuid)
         return ServerSelection(uuid, first, same_cell)
+
+
+def _sized(offer: Selection, spec: RequestSpec) -> Selection:
+    """As much of the same provider as the flavor takes."""
+    [provider] = offer.allocations
+    return replace(offer, allocations={provider: {"VCPU": spec.flavor.vcpus}})

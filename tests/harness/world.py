@@ -31,13 +31,19 @@ from nova.compute.guest_spec import GuestDescriber
 from nova.compute.hardware import HostHardware
 from nova.conductor.cell import CellEndpoint
 from nova.conductor.messages import ClaimHardware
+from nova.conductor.settling import Settling
+from nova.db.api import instance_mappings
 from nova.db.api import models as api_models
 from nova.db.api import schema as api_schema
+from nova.db.api.instance_mappings import Usage
 from nova.db.cell import models as cell_models
 from nova.db.cell import schema as cell_schema
+from nova.db.cell import server_migrations, servers, services
+from nova.db.cell.server_migrations import MigrationQuery
 from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.hardware import Hardware, Pins
+from nova.domain.migration import IN_PROGRESS, Migration, MigrationStatus
 from nova.domain.numa import PciRequest
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
@@ -46,11 +52,12 @@ from nova.domain.server_group import ServerGroup
 from nova.errors import ServerNotFound
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.lifecycle.operations import OPERATIONS
+from nova.lifecycle.resize_accept import MoveIntake
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
 from nova.quota.limits import DefaultLimits
 from nova.quota.stored import StoredLimits
 from nova.saga.journal import Journal
-from nova.saga.operation import Claimant, Place
+from nova.saga.operation import COMPUTES, Claimant, Place
 from nova.saga.store import BuildStore, CellStore
 from nova.saga.sweeper import Sweeper
 from nova.saga.worker import Worker
@@ -71,6 +78,8 @@ class Hypervisor:
     """A driver that keeps its guests in a dictionary."""
 
     found: dict[str, GuestSpec] = field(default_factory=dict)
+    aside: dict[str, GuestSpec] = field(default_factory=dict)
+    off: set[str] = field(default_factory=set)
     name: str = "model"
     host: str = ""
 
@@ -79,12 +88,42 @@ class Hypervisor:
 
     def destroy(self, uuid: str) -> None:
         self.found.pop(uuid, None)
+        self.aside.pop(uuid, None)
 
     def volume_connector(self) -> dict[str, Any]:
         return {"host": self.host}
 
     def guest(self, uuid: str) -> GuestState | None:
-        return GuestState(uuid, PowerState.RUNNING) if uuid in self.found else None
+        if uuid not in self.found:
+            return GuestState(uuid, PowerState.SHUTDOWN) if uuid in self.aside else None
+        return GuestState(uuid, PowerState.SHUTDOWN if uuid in self.off else PowerState.RUNNING)
+
+    # ColdMoves
+
+    def hand_off(self, uuid: str) -> Mapping[str, Any]:
+        if uuid not in self.aside:
+            self.aside[uuid] = self.found.pop(uuid)
+        return {"image_id": self.aside[uuid].image_id}
+
+    def take_over(self, guest: GuestSpec, disk: Mapping[str, Any], *, running: bool) -> None:
+        assert disk["image_id"] == guest.image_id
+        self.found.setdefault(guest.uuid, guest)
+        self._switch(guest.uuid, running=running)
+
+    def discard_arrival(self, uuid: str) -> None:
+        self.found.pop(uuid, None)
+
+    def restore(self, uuid: str, *, running: bool) -> None:
+        if uuid in self.aside:
+            self.found[uuid] = self.aside.pop(uuid)
+        assert uuid in self.found, "the guest is lost"
+        self._switch(uuid, running=running)
+
+    def forget_origin(self, uuid: str) -> None:
+        self.aside.pop(uuid, None)
+
+    def _switch(self, uuid: str, *, running: bool) -> None:
+        (self.off.discard if running else self.off.add)(uuid)
 
     def node_facts(self, node: str) -> NodeFacts:
         return NodeFacts("model", 1, node, "127.0.0.1", {}, 4, 4096, 100)
@@ -188,6 +227,17 @@ class World:
         }
         limits = StoredLimits(self.api, DefaultLimits(instances=-1, cores=-1, ram=-1))
         self.intake = Intake(api_database=self.api, limits=limits, api_bus=self)  # type: ignore[arg-type]
+        self.settling = Settling(
+            api_database=self.api, registry=self.registry, scatter=self.scatter
+        )
+        self.moves = MoveIntake(
+            api_database=self.api,
+            limits=limits,
+            journal_of=lambda cell: self.journals[cell.uuid],
+            allow_resize_to_same_host=False,
+            service_down_time_s=60,
+        )
+        self._register_hosts()
         self._incarnations = 0
         self.workers: dict[tuple[str, Place, str | None], tuple[str, Worker]] = {}
 
@@ -206,6 +256,18 @@ class World:
                     for uuid, name in ((CELL0_UUID, "cell0"), (CELL1, "cell1"), (CELL2, "cell2"))
                 ],
             )
+
+    def _register_hosts(self) -> None:
+        """The hosts report now, and never again: tests are faster than ``service_down_time``."""
+        for host, (cell, _) in self.hosts.items():
+            self.journals[cell].database.run(
+                lambda tx, host=host: services.register(tx, host, services.COMPUTE, "1", version=1)  # type: ignore[misc]
+            )
+        with self.api.write() as tx:
+            for host, (cell, _) in self.hosts.items():
+                cell_id = self.registry.by_uuid(cell).id
+                values = {"host": host, "cell_id": cell_id, "created_at": now()}
+                tx.execute(sa.insert(api_models.host_mappings).values(**values))
 
     # What tests do
 
@@ -310,12 +372,14 @@ class World:
             hinter=Hints(SUPER, self.queue),
         ).sweep()
         for uuid in (CELL1, CELL2):
-            Sweeper(
-                self.journals[uuid],
-                liveness=self.census,
-                places=(Place.CONDUCTOR, Place.HOST, Place.DESTINATION),
-                hinter=Hints(uuid, self.queue),
-            ).sweep()
+            for places in ((Place.SUPER,), (Place.CONDUCTOR, *sorted(COMPUTES))):
+                Sweeper(
+                    self.journals[uuid],
+                    liveness=self.census,
+                    places=places,
+                    hinter=Hints(uuid, self.queue),
+                ).sweep()
+        self.settling.settle()
 
     def cast(self, _context: RequestContext, _address: Any, message: Any) -> None:
         """The API's bus, as far as the intake uses it."""
@@ -378,6 +442,10 @@ class World:
         for attachment in self.cinder.attachments.values():
             assert attachment["status"] == "attached"
             assert attachment["connector"] == {"host": placed[attachment["instance"]]}
+        self._assert_moves_are_sound()
+        claimed = {uuid: next(iter(held.resources)) for uuid, held in self.claims.held.items()}
+        aside = {move.uuid: move.source_compute for move in self.waiting_moves()}
+        assert claimed == {uuid: f"provider-{host}" for uuid, host in {**placed, **aside}.items()}
         with self.api.read() as tx:
             assert tx.execute(sa.select(api_models.build_requests)).all() == []
             mappings = tx.execute(sa.select(api_models.instance_mappings)).all()
@@ -415,6 +483,40 @@ class World:
         ]
         assert len(parts) == len(set(parts)), parts
 
+    def waiting_moves(self) -> list[Migration]:
+        """The moves that wait to be confirmed or reverted; none is in between when nothing is under way."""
+        found: list[Migration] = []
+        for uuid in (CELL1, CELL2):
+            with self.journals[uuid].database.read() as tx:
+                for move in server_migrations.page(tx, MigrationQuery()):
+                    if move.status in IN_PROGRESS:
+                        assert move.status is MigrationStatus.FINISHED
+                        found.append(move)
+        return found
+
+    def _assert_moves_are_sound(self) -> None:
+        """Who waits for an answer is RESIZED, and aside at its source; nobody else is aside anywhere."""
+        waiting = {move.server_uuid: move.source_compute for move in self.waiting_moves()}
+        aside = {
+            uuid: host for host, (_, hypervisor) in self.hosts.items() for uuid in hypervisor.aside
+        }
+        assert aside == waiting
+        resized = set()
+        for cell in (CELL1, CELL2):
+            table = cell_models.instances
+            with self.journals[cell].database.read() as tx:
+                for row in tx.execute(sa.select(table).where(table.c.deleted == 0)):
+                    assert row.task_state is None, f"{row.uuid} is left in {row.task_state}"
+                    if row.vm_state == "resized":
+                        resized.add(row.uuid)
+        assert resized == set(waiting)
+
+    def counted(self) -> Usage:
+        """What the project's servers count for, once the plane has settled what they are."""
+        self.settling.settle()
+        with self.api.read() as tx:
+            return instance_mappings.usage(tx, "p")
+
     def offer(self, host: str) -> Selection:
         """What the scheduler would select for that host."""
         return Selection(
@@ -425,6 +527,25 @@ class World:
             allocations={f"provider-{host}": {"VCPU": 1}},
             availability_zone="nova",
         )
+
+    def update(self, server: Server, **values: Any) -> None:
+        """Change the server's row, as an operation would that is not looked at here."""
+        cell = self.servers.find(server.uuid).cell
+        assert cell is not None
+        self.targets.database(cell).run(lambda tx: servers.update(tx, server.uuid, values))
+
+    def actions(self, server: Server) -> list[tuple[str, str | None]]:
+        """The server's operations in its cell, oldest first: (action, message)."""
+        cell = self.servers.find(server.uuid, with_deleted=True).cell
+        assert cell is not None
+        table = cell_models.instance_actions
+        with self.targets.database(cell).read() as tx:
+            rows = tx.execute(
+                sa.select(table.c.action, table.c.message)
+                .where(table.c.instance_uuid == server.uuid)
+                .order_by(table.c.id)
+            )
+            return [(row.action, row.message) for row in rows]
 
     def events(self, server: Server) -> list[tuple[str, str | None]]:
         """The events of the server's operations in its cell, oldest first: (event, result)."""
@@ -459,14 +580,14 @@ class World:
                 door=journal,
                 operations=self.operations,
                 claimant=claimant,
-                tools=self._tools(level, host),
+                tools=self._tools(level, place, host),
             )
             known = self.workers[level, place, host] = (incarnation, worker)
         return known
 
-    def _tools(self, level: str, host: str | None) -> Any:
+    def _tools(self, level: str, place: Place, host: str | None) -> Any:
         claims: Any = self.claims
-        if level == SUPER:
+        if place is Place.SUPER:
             return SuperTools(
                 api_database=self.api,
                 registry=self.registry,

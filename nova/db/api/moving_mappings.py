@@ -59,8 +59,11 @@ class Unsettled:
     spec: RequestSpec | None
 
 
-def mark(tx: Transaction, server_uuid: str, sizes: Sizes) -> None:
-    """Count the server for at least so much from now on, and look at it again later; may run twice."""
+def mark(tx: Transaction, server_uuid: str, sizes: Sizes) -> bool:
+    """Count the server for at least so much from now on, and look at it again later; may run twice.
+
+    False when nothing is known of the server (any more).
+    """
     table = instance_mappings
     row = tx.execute(
         sa.select(table.c.vcpus, table.c.memory_mb, table.c.resources).where(
@@ -68,7 +71,7 @@ def mark(tx: Transaction, server_uuid: str, sizes: Sizes) -> None:
         )
     ).first()
     if row is None:
-        return
+        return False
     counted = sizes.larger(Sizes(row.vcpus, row.memory_mb, row.resources or {}))
     moment = now()
     tx.execute(
@@ -76,6 +79,7 @@ def mark(tx: Transaction, server_uuid: str, sizes: Sizes) -> None:
         .where(table.c.instance_uuid == server_uuid)
         .values(**_columns(counted), unsettled_at=moment, updated_at=moment)
     )
+    return True
 
 
 def count(tx: Transaction, server_uuid: str, sizes: Sizes) -> None:

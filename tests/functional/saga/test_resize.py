@@ -1,0 +1,300 @@
+"""Resizes and cold migrations, with every step failing, running twice, and losing its worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundwork.errors import Conflict
+from nova.db.api.instance_mappings import Usage
+from nova.domain.server import Server
+from nova.lifecycle.confirm_resize import CONFIRM_RESIZE
+from nova.lifecycle.resize import RESIZE
+from nova.lifecycle.revert_resize import REVERT_RESIZE
+from tests.harness import moves
+from tests.harness.moves import confirm, holds, made, migrate, resize, revert, where
+from tests.harness.sabotage import Mode, Sabotage
+from tests.harness.world import World
+
+SMALL_USE = Usage(instances=1, cores=1, ram_mb=64)
+LARGE_USE = Usage(instances=1, cores=4, ram_mb=512)
+HARMLESS = (Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER)
+STEPS = [step.name for step in RESIZE.steps]
+UNDONE = [step.name for step in RESIZE.steps if step.undo is not None]
+
+
+@pytest.fixture
+def sabotage() -> Sabotage:
+    return Sabotage()
+
+
+@pytest.fixture
+def world(tmp_path: Path, sabotage: Sabotage) -> World:
+    return World(tmp_path, sabotage)
+
+
+def assert_unharmed(world: World, server: Server) -> None:
+    world.assert_sound()
+    assert where(world, server) == ("active", "host1", "1")
+    assert holds(world, server) == {"server": {"provider-host1": 1}}
+    assert world.counted() == SMALL_USE
+    assert server.uuid not in world.hosts["host1"][1].off
+
+
+def assert_resized(world: World, server: Server) -> None:
+    world.assert_sound()
+    assert where(world, server) == ("resized", "host2", "2")
+    assert holds(world, server) == {
+        "server": {"provider-host2": 4},
+        "migration": {"provider-host1": 1},
+    }
+    assert world.counted() == LARGE_USE
+
+
+def assert_confirmed(world: World, server: Server) -> None:
+    world.assert_sound()
+    assert where(world, server) == ("active", "host2", "2")
+    assert holds(world, server) == {"server": {"provider-host2": 4}}
+    assert world.counted() == LARGE_USE
+
+
+def test_a_resize_is_confirmed(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    assert world.servers.find(server.uuid).server.task_state == "resize_prep"
+    world.settle()
+    assert_resized(world, server)
+    confirm(world, server)
+    world.settle()
+    assert_confirmed(world, server)
+
+
+def test_a_resize_is_reverted(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    revert(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+
+
+def test_a_server_that_was_off_stays_off(world: World) -> None:
+    server = made(world)
+    world.update(server, vm_state="stopped")
+    resize(world, server)
+    world.settle()
+    assert server.uuid in world.hosts["host2"][1].off
+    revert(world, server)
+    world.settle()
+    assert where(world, server) == ("stopped", "host1", "1")
+    assert server.uuid in world.hosts["host1"][1].off
+
+
+@pytest.mark.parametrize("mode", HARMLESS)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_resize_survives(world: World, sabotage: Sabotage, step: str, mode: Mode) -> None:
+    server = made(world)
+    sabotage.plan(step, mode)
+    resize(world, server)
+    world.settle()
+    assert_resized(world, server)
+
+
+@pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failing_step_leaves_the_server_unharmed(
+    world: World, sabotage: Sabotage, step: str, mode: Mode
+) -> None:
+    server = made(world)
+    sabotage.plan(step, mode, times=9)
+    resize(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+    assert world.actions(server)[-1] == ("resize", "Error")
+    # And it can be done once more.
+    sabotage.plans.clear()
+    resize(world, server)
+    world.settle()
+    assert_resized(world, server)
+
+
+@pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("undone", UNDONE)
+@pytest.mark.parametrize("failing", ["choose", "await_answer"])
+def test_undoing_survives(
+    world: World, sabotage: Sabotage, failing: str, undone: str, mode: Mode
+) -> None:
+    server = made(world)
+    sabotage.plan(failing, Mode.FAIL_AFTER, times=9)
+    sabotage.plan(undone, mode, undoing=True)
+    resize(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+
+
+@pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("step", [step.name for step in CONFIRM_RESIZE.steps])
+def test_confirming_survives(world: World, sabotage: Sabotage, step: str, mode: Mode) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    sabotage.plan(step, mode)
+    confirm(world, server)
+    world.settle()
+    assert_confirmed(world, server)
+
+
+@pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("step", [step.name for step in REVERT_RESIZE.steps])
+def test_reverting_survives(world: World, sabotage: Sabotage, step: str, mode: Mode) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    sabotage.plan(step, mode)
+    revert(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+
+
+def test_no_valid_host_leaves_the_server_unharmed(world: World) -> None:
+    server = made(world)
+    world.chooser.offers = [world.offer("host1"), world.offer("host3")]
+    for move in (resize, migrate):
+        move(world, server)
+        world.settle()
+        assert_unharmed(world, server)
+        assert world.actions(server)[-1][1] == "Error"
+
+
+def test_a_deleted_server_that_waits_for_an_answer_frees_all(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    world.delete(server)
+    world.settle()
+    world.assert_sound()
+    assert world.claims.held == {}
+    assert world.guests() == {}
+    assert world.counted() == Usage(0, 0, 0)
+
+
+@pytest.mark.parametrize("deliveries", range(14))
+def test_a_move_that_is_interrupted_by_a_delete_frees_all(world: World, deliveries: int) -> None:
+    server = made(world)
+    resize(world, server)
+    for _ in range(deliveries):
+        if world.queue:
+            world.work(*world.queue.popleft())
+    world.delete(server)
+    world.settle()
+    assert world.find(server) is None
+    world.assert_sound()
+    assert world.claims.held == {}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("mode", [Mode.KILL_BEFORE, Mode.KILL_AFTER])
+def test_a_delete_after_a_worker_died_frees_all(
+    world: World, sabotage: Sabotage, step: str, mode: Mode
+) -> None:
+    server = made(world)
+    sabotage.plan(step, mode)
+    resize(world, server)
+    world.deliver()
+    world.delete(server)
+    world.settle()
+    assert world.find(server) is None
+    world.assert_sound()
+    assert world.claims.held == {}
+    assert world.guests() == {}
+
+
+def test_a_cold_migration_keeps_the_flavor(world: World) -> None:
+    server = made(world)
+    migrate(world, server)
+    world.settle()
+    world.assert_sound()
+    assert where(world, server) == ("resized", "host2", "1")
+    assert world.counted() == SMALL_USE
+    confirm(world, server)
+    world.settle()
+    assert where(world, server) == ("active", "host2", "1")
+    assert holds(world, server) == {"server": {"provider-host2": 1}}
+
+
+def test_while_it_moves_nothing_else_may_begin(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    for action in (resize, migrate, confirm, revert):
+        with pytest.raises(Conflict):
+            action(world, server)
+    world.settle()
+    for action in (resize, migrate):
+        with pytest.raises(Conflict, match="vm_state resized"):
+            action(world, server)
+    assert_resized(world, server)
+
+
+def test_a_destination_that_goes_down_gives_the_server_back(
+    world: World, sabotage: Sabotage
+) -> None:
+    server = made(world)
+    sabotage.plan("take_over", Mode.KILL_AFTER)
+    resize(world, server)
+    world.deliver()
+    world.census.down_hosts.add("host2")
+    world.settle()
+    assert where(world, server) == ("active", "host1", "1")
+    assert holds(world, server) == {"server": {"provider-host1": 1}}
+    # What is left there is for the host's own audit, which asks whose guests it has.
+    world.hosts["host2"][1].destroy(server.uuid)
+    assert_unharmed(world, server)
+
+
+def test_a_source_that_goes_down_is_waited_for_when_the_guest_is_only_there(
+    world: World, sabotage: Sabotage
+) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    sabotage.plan("restore", Mode.KILL_BEFORE)
+    revert(world, server)
+    world.deliver()
+    world.census.down_hosts.add("host1")
+    for _ in range(5):
+        world.deliver()
+        world.pass_time()
+        world.sweep()
+    assert world.unfinished() == [("revertResize", "running", "restore")]
+    world.census.down_hosts.clear()
+    world.settle()
+    assert_unharmed(world, server)
+
+
+def test_a_source_that_is_down_does_not_keep_a_move_from_being_confirmed(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    world.census.down_hosts.add("host1")
+    confirm(world, server)
+    world.settle()
+    world.hosts["host1"][1].destroy(server.uuid)
+    assert_confirmed(world, server)
+
+
+def test_a_smaller_flavor_counts_once_it_is_confirmed(world: World) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    confirm(world, server)
+    world.settle()
+    back = moves.LARGE.__class__(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
+    resize(world, server, back)
+    world.settle()
+    assert world.counted() == LARGE_USE
+    confirm(world, server)
+    assert world.counted() == SMALL_USE
+    world.settle()
+    assert world.counted() == SMALL_USE
+    world.assert_sound()
