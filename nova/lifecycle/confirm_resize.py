@@ -1,8 +1,8 @@
 """Confirm a resize or a cold migration: the server stays where it is, and its old host lets go of it.
 
-    forget_origin  SOURCE     what was kept aside is gone; left out when the host is down (it removes guests that the
-                              cell does not place on it when it comes back)
-    free_source    CONDUCTOR  what the migration held in Placement is free, the migration is confirmed
+    forget_origin  DESTINATION  what was kept aside on the old host is gone; left out when that is down (it removes
+                                guests that the cell does not place on it when it comes back)
+    free_source    CONDUCTOR    what the migration held in Placement is free, the migration is confirmed
 
 It only goes forward. The server's own allocation is the one at the destination already.
 """
@@ -31,7 +31,8 @@ class ConfirmPayload:
     """Which move is confirmed, and what the server is afterwards."""
 
     migration_uuid: str
-    source: str
+    #: The other host of the move, as this operation sees it: the one that the server has left.
+    destination: str
     vm_state: str
 
 
@@ -53,7 +54,7 @@ def _free_source(run: Run) -> Outcome:
             tx, migration_uuid, MigrationStatus.CONFIRMED, expect=IN_PROGRESS
         )
     )
-    return Outcome(details=f"host {run.payload.source} is free of it")
+    return Outcome(details=f"host {run.payload.destination} is free of it")
 
 
 def _confirmed(_server: Server, payload: ConfirmPayload) -> Mapping[str, Any]:
@@ -70,7 +71,7 @@ CONFIRM_RESIZE = Operation(
     steps=(
         Step(
             "forget_origin",
-            Place.SOURCE,
+            Place.DESTINATION,
             run=_forget_origin,
             no_undo_because=_NEVER_BACK,
             at_down_host=AtDownHost.SKIP,

@@ -7,7 +7,7 @@ The API checks the states and the quota, counts the server for the larger of bot
     hold_source       SUPER        the migration holds in Placement what the server held (``resize_claims.py``)
     choose            SUPER        a host is chosen and claimed, for the server's own uuid
     take_destination  CONDUCTOR    the migration says where it goes
-    hand_off          SOURCE       the guest is off and aside, and its disk handed over
+    hand_off          HOST         the guest is off and aside, and its disk handed over
     switch            CONDUCTOR    the server's row says: there, and of the new flavor
     take_over         DESTINATION  the guest is there, and runs if it ran before
     await_answer      CONDUCTOR    the migration is finished; the server waits to be confirmed or reverted
@@ -265,7 +265,7 @@ _STEPS = (
     Step("take_destination", Place.CONDUCTOR, run=_take_destination, undo=_put_back),
     Step(
         "hand_off",
-        Place.SOURCE,
+        Place.HOST,
         run=_hand_off,
         undo=_restore,
         undo_at_down_host=AtDownHost.WAIT,

@@ -4,7 +4,7 @@
                             that the cell does not place on it when it comes back)
     move_back  CONDUCTOR    the server holds its source again instead of the destination, in one write to Placement
                             (``resize_claims.py``), and its row says so
-    restore    SOURCE       the guest that was kept aside is the guest, and runs if it ran before; waits for a host
+    restore    HOST         the guest that was kept aside is the guest, and runs if it ran before; waits for a host
                             that is down, as the guest is nowhere else
     settle     CONDUCTOR    the migration is reverted
 
@@ -103,7 +103,7 @@ REVERT_RESIZE = Operation(
         Step("move_back", Place.CONDUCTOR, run=_move_back, no_undo_because=_NEVER_BACK),
         Step(
             "restore",
-            Place.SOURCE,
+            Place.HOST,
             run=_restore,
             no_undo_because=_NEVER_BACK,
             at_down_host=AtDownHost.WAIT,

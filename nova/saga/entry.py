@@ -282,8 +282,6 @@ def host_of(step: Step, server: Server, payload: Any) -> str | None:
         return server.host
     if step.place is Place.DESTINATION:
         return str(payload.destination)
-    if step.place is Place.SOURCE:
-        return str(payload.source)
     return None
 
 

@@ -20,14 +20,12 @@ class Place(StrEnum):
     CONDUCTOR = "conductor"
     #: The compute service of the server's host.
     HOST = "host"
-    #: The compute service that the server moves to.
+    #: The other compute service of a move: where the server goes, or where it came from when it is there already.
     DESTINATION = "destination"
-    #: The compute service that the server moves away from.
-    SOURCE = "source"
 
 
 #: The places that are compute services.
-COMPUTES = frozenset({Place.HOST, Place.DESTINATION, Place.SOURCE})
+COMPUTES = frozenset({Place.HOST, Place.DESTINATION})
 
 
 class State(StrEnum):
