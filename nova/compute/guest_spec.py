@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova.domain.block_device import BlockDevice
-from nova.domain.hardware import Pins
+from nova.domain.hardware import NO_PINS, Pins
 from nova.domain.server import Server
 from nova.virt.guest import DiskSpec, GuestSpec
 
@@ -14,7 +14,9 @@ class GuestDescriber:
     def __init__(self, *, instance_name_template: str) -> None:
         self._template = instance_name_template
 
-    def describe(self, server: Server, admin_password: str | None, pins: Pins) -> GuestSpec:
+    def describe(
+        self, server: Server, admin_password: str | None, pins: Pins = NO_PINS
+    ) -> GuestSpec:
         """All that the driver needs to make the guest; ``pins`` is what it holds of the host by number."""
         flavor = server.flavor
         return GuestSpec(

@@ -127,6 +127,10 @@ class Pins:
     devices: tuple[PinnedDevice, ...] = ()
 
 
+#: What most servers hold.
+NO_PINS = Pins()
+
+
 @dataclass(slots=True)
 class CellUse:
     """What guests hold of one host cell; ``plain_kb`` is ordinary memory."""

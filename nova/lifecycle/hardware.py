@@ -7,6 +7,7 @@ written to Placement. If it does not fit (any more), the step fails and the oper
 
 from __future__ import annotations
 
+from groundwork.errors import Invalid
 from nova.db.cell import hardware_pins
 from nova.domain.hardware import Pins
 from nova.domain.numa import NumaRequest
@@ -17,8 +18,16 @@ from nova.lifecycle.tools import CellTools, HostTools
 
 
 def is_wanted(spec: RequestSpec) -> bool:
-    """Whether a server of this request holds anything of its host by number."""
-    return bool(spec.pci_requests) or _numa(spec) is not None
+    """Whether a server of this request holds anything of its host by number.
+
+    One that was accepted and scheduled before its flavor had to make sense goes on as it began, without NUMA nodes.
+    """
+    if spec.pci_requests:
+        return True
+    try:
+        return _numa(spec) is not None
+    except Invalid:
+        return False
 
 
 def claim(tools: HostTools, server: Server, spec: RequestSpec) -> Pins:

@@ -14,7 +14,7 @@ from nova.cells.scatter import Scatter
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.clients.volumes import Attachments
-from nova.domain.hardware import Pins
+from nova.domain.hardware import NO_PINS, Pins
 from nova.domain.numa import NumaRequest, PciRequest
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import ServerSelection
@@ -38,6 +38,15 @@ class Scheduling(Protocol):
         :raises NoValidHost: for at least one there is none; no claim is left then.
         :raises Unavailable: the scheduler does not answer.
         """
+
+
+class DescribesGuests(Protocol):
+    """Turns servers of a host into what its driver is told."""
+
+    def __call__(
+        self, server: Server, admin_password: str | None, pins: Pins = NO_PINS
+    ) -> GuestSpec:
+        """All that the driver needs to make the guest; ``pins`` is what it holds of the host by number."""
 
 
 class HardwareClaims(Protocol):
@@ -81,7 +90,7 @@ class HostTools:
     """A compute service's: its driver; no database at all."""
 
     driver: Driver
-    describe_guest: Callable[[Server, str | None, Pins], GuestSpec]
+    describe_guest: DescribesGuests
     hardware: HardwareClaims
     #: Held while a guest is made: bounds the builds of a host.
     build_slot: AbstractContextManager[object]

@@ -196,3 +196,13 @@ def test_a_claim_for_a_server_that_moved_on_is_refused(world: World, sabotage: S
         HardwareDoor(world.journals[CELL1]).claim_hardware(late)
     assert [host for host, _, _ in held(world)] == ["host2"]
     assert Pins() not in [pins for _, pins in world.pins().values()]
+
+
+def test_a_server_that_was_accepted_before_its_flavor_had_to_make_sense_goes_on(
+    world: World,
+) -> None:
+    [server] = world.create(1, extra_specs={"hw:numa_nodes": "x"})
+    world.settle()
+    assert world.pins() == {}
+    assert "compute_claim_hardware" not in dict(world.events(server))
+    world.assert_sound()
