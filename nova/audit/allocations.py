@@ -3,8 +3,10 @@
 Read node by node: what is held from the providers of its tree, against the servers that its cell has on it. Who holds
 something without being there is looked for in the build requests and in every cell.
 
+A migration holds the old host of a move until that is confirmed or reverted; when it has ended, it should hold nothing.
+
 In motion, and not judged: servers with an operation under way or a task_state, builds (claimed before any cell knows
-them), and consumers that are no servers, such as the migrations that hold the old host of a move. Classes that flavors
+them), migrations that have not ended, and consumers that are of no kind of ours. Classes that flavors
 do not stand for (bandwidth, accelerators) are left to whoever claimed them.
 """
 
@@ -20,9 +22,11 @@ from nova.audit.hosts import NODE_TRAIT
 from nova.audit.view import PAGE, View
 from nova.cells.registry import Cell
 from nova.clients.providers import Allocation
-from nova.db.cell import census
+from nova.db.cell import census, server_migrations
 from nova.db.cell.census import CountedServer, Node
+from nova.domain.migration import IN_PROGRESS
 from nova.domain.request_spec import RequestSpec
+from nova.lifecycle.resize_claims import MIGRATION
 from nova.scheduler.demand import candidate_query, total_resources
 
 SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
@@ -177,9 +181,21 @@ class _Round:
         if not self._view.is_whole or consumer in self._told:
             return
         held = self._placement.allocation(consumer)
-        if held is not None and held.consumer_type in SERVER_TYPES:
+        if held is None:
+            return
+        if held.consumer_type in SERVER_TYPES or (
+            held.consumer_type == MIGRATION and not self._moves(consumer)
+        ):
             self._told.add(consumer)
             yield judge_orphan(held)
+
+    def _moves(self, migration_uuid: str) -> bool:
+        """Whether some cell has this migration, and it has not ended. Its row is there before it holds anything."""
+        for cell in self._view.readable:
+            found = self._view.ask(cell, lambda tx: server_migrations.find(tx, migration_uuid))
+            if found is not None and found.status in IN_PROGRESS:
+                return True
+        return False
 
 
 def need_of(server: CountedServer) -> Need | None:
@@ -291,12 +307,13 @@ def _wanted(
 
 
 def judge_orphan(held: Allocation) -> Finding:
-    """An allocation of a server that exists nowhere."""
+    """An allocation of a server, or of a migration, that exists nowhere (any more)."""
     return Finding(
         Check.ALLOCATIONS,
         Kind.ALLOCATION_ORPHANED,
         held.consumer,
-        f"holds something from {', '.join(sorted(held.resources))}, but no such server lives or is being built",
+        f"holds something from {', '.join(sorted(held.resources))}, but no such server lives or is being built, "
+        "and no such move is under way",
         "if a cell's database was lost, restore it before you repair; the repair frees what is held",
         repair=DeleteAllocation(held),
     )

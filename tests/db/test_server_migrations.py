@@ -10,12 +10,14 @@ import pytest
 from groundwork.database import Database
 from nova.db.cell import server_migrations
 from nova.db.cell.server_migrations import MigrationQuery
+from nova.domain.flavor import Flavor
 from nova.domain.migration import (
     ENDED,
     IN_PROGRESS,
     Migration,
     MigrationStatus,
     MigrationType,
+    Origin,
     Progress,
 )
 from tests.api.moves import make_migration
@@ -156,3 +158,25 @@ def test_each_filter_selects(cell_database: Database) -> None:
             assert server_migrations.page(tx, query) == (first,), query
         assert server_migrations.page(tx, MigrationQuery(host="b")) == (second, first)
         assert server_migrations.page(tx, MigrationQuery(status="no such status")) == ()
+
+
+def test_the_move_that_waits_for_an_answer(cell_database: Database) -> None:
+    flavor = Flavor(flavorid="1", name="small", vcpus=1, memory_mb=64, root_gb=1)
+    origin = Origin(flavor, "stopped", "nova")
+    fields = {"server_uuid": "5c7f4c1e-2a50-4b0e-8dd2-0a6f0d9f0a01", "origin": origin}
+    store(cell_database, **fields, status=MigrationStatus.CONFIRMED)
+    running = store(cell_database, **fields, status=MigrationStatus.MIGRATING)
+    server_uuid = running.server_uuid
+    with cell_database.read() as tx:
+        assert server_migrations.in_progress(tx, server_uuid) == (running,)
+        assert server_migrations.awaiting_answer(tx, server_uuid) is None
+    waiting = store(cell_database, **fields, status=MigrationStatus.FINISHED, updated_at=NOW)
+    with cell_database.read() as tx:
+        assert server_migrations.awaiting_answer(tx, server_uuid) == waiting
+        assert waiting.origin == origin
+        found = server_migrations.in_progress(tx, server_uuid)
+        assert {move.uuid for move in found} == {running.uuid, waiting.uuid}
+        host = str(waiting.dest_compute)
+        assert server_migrations.unanswered_since(tx, host, NOW) == (waiting,)
+        assert server_migrations.unanswered_since(tx, host, NOW - timedelta(seconds=1)) == ()
+        assert server_migrations.unanswered_since(tx, "another", NOW) == ()

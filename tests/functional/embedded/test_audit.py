@@ -224,6 +224,29 @@ def test_an_allocation_of_nobody_is_deleted(inspector: Inspector, cloud: Cloud) 
     assert resources(cloud, nobody) == {}
 
 
+def test_a_move_is_no_finding_and_what_is_left_of_one_is(
+    inspector: Inspector, cloud: Cloud
+) -> None:
+    """The migration holds the old host while the server waits for an answer, and nothing afterwards."""
+    cloud.make_flavor("twice", vcpus=2)
+    uuid = cloud.build()["id"]
+    action = f"/servers/{uuid}/action"
+    cloud.compute("POST", action, {"resize": {"flavorRef": "twice"}}, status=202)
+    cloud.wait_until(uuid, "VERIFY_RESIZE")
+    inspector.assert_clean()
+    path = f"/os-migrations?instance_uuid={uuid}"
+    [move] = cloud.compute.get(path, token=ADMIN)["migrations"]
+    kept = cloud.placement.get(f"/allocations/{move['uuid']}")
+    cloud.compute("POST", action, {"confirmResize": None}, status=204)
+    cloud.wait_until(uuid, "ACTIVE")
+    inspector.assert_clean()
+
+    body = {**kept, "consumer_generation": None}
+    cloud.placement("PUT", f"/allocations/{move['uuid']}", body, status=204)
+    inspector.assert_found_and_healed((Kind.ALLOCATION_ORPHANED, move["uuid"]))
+    assert resources(cloud, move["uuid"]) == {}
+
+
 def test_a_claim_made_since_is_not_taken_away(inspector: Inspector, cloud: Cloud) -> None:
     """1. The audit sees an orphan. 2. Somebody claims under that uuid. 3. The repair comes too late."""
     nobody = str(uuid.uuid4())
@@ -238,19 +261,19 @@ def test_a_claim_made_since_is_not_taken_away(inspector: Inspector, cloud: Cloud
 
 
 def test_a_consumer_that_is_no_server_is_left_alone(inspector: Inspector, cloud: Cloud) -> None:
-    """A migration holds the old host of a server that moves."""
-    migration = str(uuid.uuid4())
+    """Another service of the cloud may hold what it likes."""
+    stranger = str(uuid.uuid4())
     provider = provider_elsewhere(cloud, cloud.build()["id"])
     body = {
         "allocations": {provider: {"resources": {"VCPU": 1}}},
         "project_id": PROJECT,
         "user_id": "fake",
         "consumer_generation": None,
-        "consumer_type": "MIGRATION",
+        "consumer_type": "ACCELERATOR_POOL",
     }
-    cloud.placement("PUT", f"/allocations/{migration}", body, status=204)
+    cloud.placement("PUT", f"/allocations/{stranger}", body, status=204)
     inspector.assert_clean()
-    cloud.placement("DELETE", f"/allocations/{migration}", status=204)
+    cloud.placement("DELETE", f"/allocations/{stranger}", status=204)
 
 
 def test_without_room_the_repair_says_so_and_the_finding_stays(

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from nova.db.cell.models import services
+from nova.db.api.models import instance_mappings, request_specs
+from nova.db.cell.models import instances, services
 from nova.db.cell.services import COMPUTE
-from tests.functional.embedded.plane import ADMIN, PROJECT, READER, USER, Cloud, wait_for
+from tests.functional.embedded.plane import ADMIN, PROJECT, READER, STRANGER, USER, Cloud, wait_for
 
 SIZES = {"small": (1, 64), "large": (2, 128)}
 
@@ -303,3 +305,67 @@ def test_a_server_that_waits_for_an_answer_can_be_deleted(cloud: Cloud) -> None:
     cloud.delete(uuid)
     cloud.wait_gone(uuid)
     cloud.assert_nothing_is_left()
+
+
+def test_what_nobody_answers_is_confirmed_by_the_host(cloud: Cloud) -> None:
+    """As with ``resize_confirm_window``, when that is over."""
+    uuid, _ = resized(cloud)
+    [agent] = [
+        agent
+        for agent in cloud.embedded._computes
+        if agent._identity.host == host_of(cloud.show(uuid))  # type: ignore[attr-defined]
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(agent, "_confirm_window_s", 3600)
+        agent._confirm_overdue()  # type: ignore[attr-defined]
+        assert cloud.show(uuid)["status"] == "VERIFY_RESIZE"
+        patched.setattr(agent, "_confirm_window_s", 0)
+        agent._confirm_overdue()  # type: ignore[attr-defined]
+    shown = cloud.wait_until(uuid, "ACTIVE")
+    assert held(cloud, uuid) == {uuid: (host_of(shown), 2, "INSTANCE")}
+    assert migrations(cloud, uuid)[0]["status"] == "confirmed"
+    wait_for("what it counts for", lambda: usage(cloud) == (1, 2, 128) and not unsettled(cloud))
+    [spec] = [row.spec for row in cloud.rows("api", request_specs) if row.instance_uuid == uuid]
+    assert spec["flavor"]["flavorid"] == "large"
+
+
+def unsettled(cloud: Cloud) -> list[str]:
+    rows = cloud.rows("api", instance_mappings)
+    return [row.instance_uuid for row in rows if row.unsettled_at and not row.queued_for_delete]
+
+
+def test_moves_in_two_cells_are_listed_together(cloud: Cloud) -> None:
+    """Each is routed to the cell of its server."""
+    servers: dict[str, str] = {}
+    while len(set(servers.values())) < 2:
+        uuid = cloud.build(flavorRef="small")["id"]
+        servers[uuid] = str(cloud.cell_of(uuid))
+    for uuid in servers:
+        act(cloud, uuid, "migrate")
+    for uuid in servers:
+        cloud.wait_until(uuid, "VERIFY_RESIZE")
+    listed = cloud.compute.get("/os-migrations?status=finished", token=ADMIN)["migrations"]
+    assert {move["instance_uuid"] for move in listed} == set(servers)
+    for uuid in servers:
+        act(cloud, uuid, "confirmResize")
+    for uuid in servers:
+        cloud.wait_until(uuid, "ACTIVE")
+
+
+@pytest.mark.parametrize("name", ["resize", "migrate", "confirmResize", "revertResize"])
+def test_a_locked_or_foreign_server_is_not_moved(cloud: Cloud, name: str) -> None:
+    server = cloud.build(flavorRef="small")
+    uuid = server["id"]
+    path, body = (
+        f"/servers/{uuid}/action",
+        {name: {"flavorRef": "large"} if name == "resize" else None},
+    )
+    cloud.compute.refused(404, "itemNotFound", "POST", path, body, token=STRANGER)
+    cell = str(cloud.cell_of(uuid))
+    with cloud.database(cell).write() as tx:
+        tx.execute(sa.update(instances).where(instances.c.uuid == uuid).values(locked_by="owner"))
+    manager = f"boss:{PROJECT}:manager,member,reader"
+    text = cloud.compute.refused(409, "conflictingRequest", "POST", path, body, token=manager)
+    assert text == f"Instance {uuid} is locked"
+    gone = "00000000-0000-0000-0000-000000000000"
+    cloud.compute.refused(404, "itemNotFound", "POST", f"/servers/{gone}/action", body)
