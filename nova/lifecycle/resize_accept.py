@@ -28,9 +28,10 @@ from nova.db.api.moving_mappings import Sizes
 from nova.db.cell import server_migrations, servers, services
 from nova.domain.flavor import Flavor
 from nova.domain.migration import Migration, MigrationStatus, MigrationType, Origin
+from nova.domain.pci_aliases import EXTRA_SPEC
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
-from nova.lifecycle import confirm_resize, revert_resize
+from nova.lifecycle import confirm_resize, hardware, revert_resize
 from nova.lifecycle.resize import MIGRATE, RESIZE, MovePayload
 from nova.lifecycle.states import (
     TaskState,
@@ -90,6 +91,7 @@ class MoveIntake:
         if flavor.root_gb == 0 and server.flavor.root_gb and server.image_ref:
             raise Invalid("Resize to zero disk flavor is not allowed.")
         spec = self._spec(located, flavor)
+        _require_alike_everywhere(server, spec)
         if not self._same_host:
             spec = replace(spec, ignored_hosts=(str(server.host),))
         self._count(server, spec)
@@ -105,11 +107,9 @@ class MoveIntake:
         server = located.server
         if host is not None:
             self._require_other_host(server, host)
-        spec = replace(
-            self._spec(located, server.flavor),
-            requested_host=host,
-            ignored_hosts=(str(server.host),),
-        )
+        spec = self._spec(located, server.flavor)
+        _require_alike_everywhere(server, spec)
+        spec = replace(spec, requested_host=host, ignored_hosts=(str(server.host),))
         sizes = Sizes.of(spec)
         self._api_database.run(lambda tx: moving_mappings.mark(tx, server.uuid, sizes))
         self._begin(context, journal, located, MIGRATE.action, spec, None)
@@ -323,6 +323,20 @@ def _migration(server: Server, action: str, flavor: Flavor) -> Migration:
         new_flavor_id=flavor.id,
         origin=Origin(server.flavor, server.vm_state, server.availability_zone),
     )
+
+
+def _require_alike_everywhere(server: Server, spec: RequestSpec) -> None:
+    """:raises Invalid: the server has, or shall have, what one host holds for it and another would have to take over."""
+    if server.volumes:
+        raise Invalid(f"Instance {server.uuid} has volumes; servers with volumes cannot be moved.")
+    before = replace(spec, flavor=server.flavor)
+    if any(
+        hardware.is_wanted(each) or EXTRA_SPEC in each.flavor.extra_specs for each in (before, spec)
+    ):
+        raise Invalid(
+            f"Instance {server.uuid} cannot be moved: servers with NUMA nodes, CPUs of their own or PCI "
+            "devices stay where they are, and no other server gets any by a resize."
+        )
 
 
 def _more_by_class(before: Mapping[str, int], after: Mapping[str, int]) -> Mapping[str, int]:

@@ -180,6 +180,8 @@ class HostTable:
             if isinstance(found, HostView) and found.hardware is not None:
                 less = found.hardware.after_placing(ask.numa, ask.spec.pci_requests, 1)
                 self._found[host.node_uuid] = replace(found, hardware=less)
+                # Answers that were kept hold the host as it was.
+                self._finds.clear()
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""

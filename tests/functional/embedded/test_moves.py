@@ -271,6 +271,22 @@ def test_a_migration_to_a_named_host(cloud: Cloud) -> None:
     cloud.wait_until(uuid, "ACTIVE")
 
 
+def test_servers_that_hold_hardware_by_number_stay_and_none_begins_to_hold_any(
+    cloud: Cloud,
+) -> None:
+    cloud.make_flavor("pinned", vcpus=1, ram=64)
+    specs = {"extra_specs": {"hw:numa_nodes": "1"}}
+    cloud.compute("POST", "/flavors/pinned/os-extra_specs", specs, token=ADMIN, status=200)
+    server = cloud.build(flavorRef="small")
+    path = f"/servers/{server['id']}/action"
+    body = {"resize": {"flavorRef": "pinned"}}
+    text = cloud.compute.refused(400, "badRequest", "POST", path, body)
+    assert "NUMA nodes" in text
+    shown = cloud.show(server["id"])
+    assert (shown["status"], shown["OS-EXT-STS:task_state"]) == ("ACTIVE", None)
+    assert migrations(cloud, server["id"]) == []
+
+
 def test_what_is_refused(cloud: Cloud) -> None:
     server = cloud.build(flavorRef="small")
     uuid = server["id"]
