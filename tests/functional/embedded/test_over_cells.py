@@ -111,6 +111,7 @@ ON_A_SERVER: Mapping[tuple[str, str, str | None], int] = {
     ("GET", "/servers/{server_id}/migrations", None): 200,
     # It has not moved, which its own cell alone can say: a cell that does not answer makes it 503.
     ("GET", "/servers/{server_id}/migrations/{id}", None): 404,
+    ("GET", "/servers/{server_id}/topology", None): 200,
     ("DELETE", "/servers/{id}", None): 204,
 }
 
