@@ -399,7 +399,7 @@ def test_virtual_functions_come_from_cards_that_are_in_use_already() -> None:
     assert found.devices[0].device.address == "0000:01:00.0"
 
 
-@pytest.mark.parametrize(("affinity", "node"), product(Affinity, (0, 1, None)))
+@pytest.mark.parametrize(("affinity", "node"), list(product(Affinity, (0, 1, None))))
 def test_cells_with_devices_are_left_to_those_who_want_them(
     affinity: Affinity, node: int | None
 ) -> None:
