@@ -30,6 +30,8 @@ def choose_cpus(cell: HostCell, taken: Set[int], count: int, policy: ThreadPolic
     if not count:
         return Choice(())
     free = set(cell.dedicated) - taken
+    if len(free) < count:
+        return None
     if policy is ThreadPolicy.ISOLATE:
         return _isolated(cell, free, count)
     cores = [core for each in _cores(cell) if (core := tuple(c for c in each if c in free))]
@@ -41,7 +43,7 @@ def choose_cpus(cell: HostCell, taken: Set[int], count: int, policy: ThreadPolic
 def _cores(cell: HostCell) -> Sequence[tuple[int, ...]]:
     """The threads of each core of the cell's CPUs; a CPU that no core names is one by itself."""
     own = {*cell.cpus, *cell.dedicated}
-    named = [tuple(sorted(core)) for core in cell.siblings if own.intersection(core)]
+    named = [tuple(sorted(core)) for core in cell.siblings if not own.isdisjoint(core)]
     alone = own.difference(*named)
     return sorted([*named, *((cpu,) for cpu in alone)])
 

@@ -30,6 +30,8 @@ def choose_devices(
 
     Virtual functions come from physical ones of which some are used already, so that others stay whole.
     """
+    if not requests:
+        return ()
     pools = _pools(free, use)
     eligible = [[r.fits(pool[0]) and near(r, pool[0]) for pool in pools] for r in requests]
     for request, may in zip(requests, eligible, strict=True):

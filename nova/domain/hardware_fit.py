@@ -91,12 +91,13 @@ class _Places:
         keeps_devices: bool,
     ) -> None:
         self.guests = numa.cells
+        near_devices = {device.numa_node for device in hardware.devices} if keeps_devices else ()
         #: Host cells in the order in which they are taken: emptier ones first, and those with devices last if others
         #: may need them.
         self.hosts = sorted(
             (cell.id for cell in hardware.cells),
             key=lambda cell_id: (
-                keeps_devices and any(d.numa_node == cell_id for d in hardware.devices),
+                cell_id in near_devices,
                 use.cells[cell_id].shared_vcpus + len(use.cells[cell_id].cpus),
                 use.cells[cell_id].plain_kb,
                 cell_id,
