@@ -112,7 +112,37 @@ ON_A_SERVER: Mapping[tuple[str, str, str | None], int] = {
     # It has not moved, which its own cell alone can say: a cell that does not answer makes it 503.
     ("GET", "/servers/{server_id}/migrations/{id}", None): 404,
     ("GET", "/servers/{server_id}/topology", None): 200,
+    ("GET", "/servers/{server_id}/os-volume_attachments", None): 200,
+    ("GET", "/servers/{server_id}/os-volume_attachments/{id}", None): 404,
+    ("PUT", "/servers/{server_id}/tags/{id}", None): 201,
+    ("GET", "/servers/{server_id}/tags/{id}", None): 204,
+    ("DELETE", "/servers/{server_id}/tags/{id}", None): 204,
+    ("PUT", "/servers/{server_id}/tags", None): 200,
+    ("GET", "/servers/{server_id}/tags", None): 200,
+    ("DELETE", "/servers/{server_id}/tags", None): 204,
+    ("POST", "/servers/{server_id}/remote-consoles", None): 200,
+    ("POST", "/servers/{id}/action", "os-getVNCConsole"): 200,
+    # Its host offers no others.
+    ("POST", "/servers/{id}/action", "os-getSPICEConsole"): 400,
+    ("POST", "/servers/{id}/action", "os-getSerialConsole"): 400,
+    ("POST", "/servers/{id}/action", "os-getRDPConsole"): 400,
     ("DELETE", "/servers/{id}", None): 204,
+}
+
+# What is sent along, by path or action.
+BODIES: Mapping[str, Any] = {
+    "/servers/{server_id}/tags": {"tags": ["a"]},
+    "/servers/{server_id}/remote-consoles": {
+        "remote_console": {"protocol": "vnc", "type": "novnc"}
+    },
+    "os-getVNCConsole": {"os-getVNCConsole": {"type": "novnc"}},
+    "os-getSPICEConsole": {"os-getSPICEConsole": {"type": "spice-html5"}},
+    "os-getSerialConsole": {"os-getSerialConsole": {"type": "serial"}},
+    "os-getRDPConsole": {"os-getRDPConsole": {"type": "rdp-html5"}},
+}
+# Versions for what the newest does not have any more.
+VERSIONS: Mapping[str, str] = {
+    f"os-get{kind}Console": "2.5" for kind in ("VNC", "SPICE", "Serial", "RDP")
 }
 
 
@@ -152,10 +182,14 @@ def test_every_operation_on_a_server_reaches_its_cell(cloud: Cloud, pair: dict[s
         path = f"/servers/{uuid}/os-instance-actions"
         [create] = cloud.compute.get(path, token=ADMIN)["instanceActions"]
         with moved(cloud, nowhere(cloud, other, "cell0")), casts_from_above(cloud) as said:
-            for (method, path, _), status in ON_A_SERVER.items():
+            for (method, path, action), status in ON_A_SERVER.items():
                 last = create["request_id"] if "actions" in path else "1"
-                filled = path.format(id=uuid if path == "/servers/{id}" else last, server_id=uuid)
-                cloud.compute(method, filled, token=ADMIN, status=status)
+                is_own = path.startswith("/servers/{id}")
+                filled = path.format(id=uuid if is_own else last, server_id=uuid)
+                name = action or path
+                body = None if method in ("GET", "DELETE") else BODIES.get(name)
+                version = VERSIONS.get(name)
+                cloud.compute(method, filled, body, version=version, token=ADMIN, status=status)
             cloud.wait_gone(uuid)
         assert (own, Address("compute", server=host)) in said
         assert {name for name, _ in said} == {own}
