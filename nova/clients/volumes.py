@@ -94,6 +94,10 @@ class Attachments:
         present = self.of_server(server_uuid, volume_id)
         found = next((each for each in present if each != instead_of), None)
         if found is None:
+            if instead_of is not None and instead_of in present:
+                # Cinder makes a second attachment only for a volume that is reserved or in use; one that a host was
+                # let in to is neither until it is said to be in use.
+                self.complete(instead_of)
             found = self._create(server_uuid, volume_id)
         if instead_of is not None and instead_of in present:
             self.delete(instead_of)

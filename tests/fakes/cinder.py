@@ -87,8 +87,12 @@ class FakeCinder:
         if volume is None:
             return 404, {}
         own = [a for a in self.attachments.values() if a["volume_id"] == volume_uuid]
+        free = ("available", "in-use") if volume["multiattach"] else ("available",)
+        # Another one for the same server, as when it moves; not while a host is on its way in.
         is_ours = any(a["instance"] == instance_uuid for a in own)
-        if volume["status"] != "available" and not volume["multiattach"] and not is_ours:
+        if volume["status"] not in free and not (
+            is_ours and volume["status"] in ("in-use", "reserved")
+        ):
             return 400, {"badRequest": {"code": 400, "message": "Invalid volume"}}
         made = {
             "id": str(uuid.uuid4()),
@@ -108,15 +112,17 @@ class FakeCinder:
             return 200, {"attachments": []}
         if method == "PUT":
             connector = body["attachment"]["connector"]
-            if attachment["connector"] not in (None, connector):
-                return 400, {"badRequest": {"code": 400, "message": "another host has it"}}
+            own = [
+                a for a in self.attachments.values() if a["volume_id"] == attachment["volume_id"]
+            ]
+            is_shared = self.volumes[attachment["volume_id"]]["multiattach"]
+            if len(own) > 1 and not is_shared and any(a["connector"] for a in own):
+                return 409, {"conflictingRequest": {"code": 409, "message": "duplicate connectors"}}
             info = {"driver_volume_type": "fake", "data": {"host": connector["host"]}}
             attachment |= {"connector": connector, "status": "attaching", "connection_info": info}
             self._settle(attachment["volume_id"])
             return 200, {"attachment": attachment}
         assert body == {"os-complete": {}}
-        if attachment["connector"] is None:
-            return 400, {}
         attachment["status"] = "attached"
         self._settle(attachment["volume_id"])
         return 204, None
