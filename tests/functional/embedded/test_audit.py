@@ -290,7 +290,7 @@ def test_without_room_the_repair_says_so_and_the_finding_stays(
         "project_id": PROJECT,
         "user_id": "fake",
         "consumer_generation": None,
-        "consumer_type": "MIGRATION",
+        "consumer_type": "ACCELERATOR_POOL",
     }
     cloud.placement("PUT", f"/allocations/{filler}", body, status=204)
     [missing] = inspector.report().findings

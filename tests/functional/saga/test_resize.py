@@ -10,6 +10,7 @@ from groundwork.errors import Conflict
 from nova.db.api.instance_mappings import Usage
 from nova.domain.server import Server
 from nova.lifecycle.confirm_resize import CONFIRM_RESIZE
+from nova.lifecycle.delete import DELETE
 from nova.lifecycle.resize import RESIZE
 from nova.lifecycle.revert_resize import REVERT_RESIZE
 from tests.harness import moves
@@ -177,6 +178,23 @@ def test_a_deleted_server_that_waits_for_an_answer_frees_all(world: World) -> No
     assert world.claims.held == {}
     assert world.guests() == {}
     assert world.counted() == Usage(0, 0, 0)
+
+
+@pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("step", [step.name for step in DELETE.steps])
+def test_deleting_a_server_that_waits_for_an_answer_survives(
+    world: World, sabotage: Sabotage, step: str, mode: Mode
+) -> None:
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    sabotage.plan(step, mode)
+    world.delete(server)
+    world.settle()
+    assert sabotage.seen[step, False] >= 1
+    assert world.find(server) is None
+    world.assert_sound()
+    assert world.claims.held == {}
 
 
 @pytest.mark.parametrize("deliveries", range(14))

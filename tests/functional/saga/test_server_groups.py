@@ -44,7 +44,7 @@ class GroupChooser(Chooser):
                     self.claims.delete_allocation(placed.server_uuid)
                 raise NoValidHost("No valid host was found.", hosts=len(self.offers))
             all_offers, self.offers = self.offers, fitting
-            found.append(self._one(uuid))
+            found.append(self._one(uuid, spec))
             self.offers = all_offers
             group = group and group.with_member(found[-1].chosen.host)
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
