@@ -17,9 +17,9 @@ from nova.errors import NoValidHost
 class Held:
     """A consumer's allocation."""
 
-    consumer: str
     resources: Mapping[str, Mapping[str, int]]
     consumer_generation: int
+    consumer: str = ""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Claims:
             raise Conflict("consumer generation conflict")
         if self.full & set(allocations):
             raise Conflict("no room")
-        self.held[consumer] = Held(consumer, allocations, (consumer_generation or 0) + 1)
+        self.held[consumer] = Held(allocations, (consumer_generation or 0) + 1, consumer)
 
     def transfer(
         self, held: Held, *, to: str, consumer_type: str, replaced: Held | None = None
@@ -59,7 +59,7 @@ class Claims:
             raise ConcurrentUpdate("consumer generation conflict")
         del self.held[held.consumer]
         generation = replaced.consumer_generation if replaced else 0
-        self.held[to] = Held(to, held.resources, generation + 1)
+        self.held[to] = Held(held.resources, generation + 1, to)
 
     def delete_allocation(self, consumer: str, *, expected: Held | None = None) -> None:
         if expected is not None and self.held.get(consumer) != expected:
