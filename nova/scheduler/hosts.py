@@ -22,6 +22,7 @@ from nova.db.api.aggregates import ZONE_KEY
 from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
 from nova.scheduler.host_rows import read_aggregates, read_mappings
 from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.kept_answers import KeptAnswers, Known
 
 # Why a node that Placement named is no host; the constraints under which "no valid host" counts them.
 UNKNOWN = "known compute nodes"
@@ -29,10 +30,6 @@ UNMAPPED = "hosts mapped to a cell"
 DISABLED_CELL = "enabled cells"
 SILENT_CELL = "cells that answer"
 NO_SERVICE = "compute services"
-
-# Answers that are kept as they are. More: memory, of a pointer for each host of each answer; fewer than there are
-# flavors for which Placement names different hosts: each answer is put together anew.
-_MOST_FINDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +50,6 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Hosts by node uuid, and for each node that is no host the reason why."""
-
-    hosts: Mapping[str, HostView]
-    missing: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Globals:
     """What the API database says of hosts."""
 
@@ -70,15 +59,6 @@ class _Globals:
     aggregates: Mapping[str, tuple[AggregateView, ...]]
     every_aggregate: tuple[AggregateView, ...]
     zones: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Find:
-    """What was told of some nodes, in which state, and the cells that they are in."""
-
-    state: object
-    owners: tuple[int, ...]
-    known: Known
 
 
 class HostTable:
@@ -118,7 +98,7 @@ class HostTable:
         #: Answers that hold as long as ``_state`` does.
         self._found: dict[str, HostView | str] = {}
         self._state: object = None
-        self._finds: dict[frozenset[str], _Find] = {}
+        self._kept = KeptAnswers()
         self._readings = 0
         self._reading_took_s = 0.0
 
@@ -135,7 +115,7 @@ class HostTable:
             at = self.moment()
             known = self._refresh_globals(at, not_before)
             enabled = self._enabled_cells()
-            found = self._kept(node_uuids, enabled)
+            found = self._kept.get(node_uuids, self._state_of(enabled))
             if found is None:
                 owners = self._owners(node_uuids, known, enabled, at, not_before)
             else:
@@ -145,27 +125,8 @@ class HostTable:
                 return found.known
             self._note_unknown(node_uuids, known, enabled, at)
             told = self._known(node_uuids, known, enabled)
-            if isinstance(node_uuids, frozenset):
-                self._keep(node_uuids, told)
+            self._kept.keep(node_uuids, self._state, self._cell_of_node, told)
             return told
-
-    def _kept(self, node_uuids: Collection[str], enabled: Mapping[int, Cell]) -> _Find | None:
-        """What was told of these nodes since anything was read last."""
-        found = self._finds.get(node_uuids) if isinstance(node_uuids, frozenset) else None
-        return found if found is not None and found.state == self._state_of(enabled) else None
-
-    def _keep(self, node_uuids: frozenset[str], told: Known) -> None:
-        """Keep an answer, as the same is asked for again and again until something is read anew.
-
-        Nodes that no cell has are looked for again from time to time, so no answer with such nodes is kept.
-        """
-        owners = {self._cell_of_node.get(uuid) for uuid in node_uuids}
-        if None in owners:
-            return
-        if len(self._finds) >= _MOST_FINDS:
-            self._finds.clear()
-        known_owners = tuple(owner for owner in owners if owner is not None)
-        self._finds[node_uuids] = _Find(self._state, known_owners, told)
 
     def promised(self, host: HostView, ask: Ask) -> None:
         """A server of this request was placed on the host: its hardware is not promised again.
@@ -181,7 +142,7 @@ class HostTable:
                 less = found.hardware.after_placing(ask.numa, ask.spec.pci_requests, 1)
                 self._found[host.node_uuid] = replace(found, hardware=less)
                 # Answers that were kept hold the host as it was.
-                self._finds.clear()
+                self._kept.clear()
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""

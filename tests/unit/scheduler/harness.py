@@ -26,7 +26,8 @@ from nova.scheduler.decision import Rules
 from nova.scheduler.demand_names import choice
 from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
 from nova.scheduler.host_view import AggregateView, Ask, HostView
-from nova.scheduler.hosts import UNKNOWN, Known
+from nova.scheduler.hosts import UNKNOWN
+from nova.scheduler.kept_answers import Known
 from nova.scheduler.rehearsal import Rehearsal
 from nova.scheduler.selection import Selector
 from nova.scheduler.weights import all_weighers
