@@ -326,7 +326,7 @@ def _migration(server: Server, action: str, flavor: Flavor) -> Migration:
 
 
 def _require_alike_everywhere(server: Server, spec: RequestSpec) -> None:
-    """:raises Invalid: the server has, or shall have, what one host holds for it and another would have to take over."""
+    """:raises Invalid: the server has, or shall have, what its host alone holds for it."""
     if server.volumes:
         raise Invalid(f"Instance {server.uuid} has volumes; servers with volumes cannot be moved.")
     before = replace(spec, flavor=server.flavor)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from nova.scheduler.candidates import Candidate
-from nova.scheduler.host_view import Ask
+from nova.scheduler.field import Numbers
+from nova.scheduler.host_view import Ask, HostView
+from nova.scheduler.lineup import Lineup
 from nova.scheduler.weights.weigher import Weigher
 
 
@@ -21,9 +23,11 @@ class PCIWeigher(Weigher):
     sense: ClassVar[int] = -1
 
     def weigh(self, candidate: Candidate, ask: Ask) -> float:
-        hardware = candidate.host.hardware
-        return hardware.free_devices if hardware else 0
+        return _free_devices(candidate.host)
 
-    def weigh_all(self, candidates: Sequence[Candidate], ask: Ask) -> Sequence[float]:
-        all_hardware = [candidate.host.hardware for candidate in candidates]
-        return [hardware.free_devices if hardware else 0 for hardware in all_hardware]
+    def weigh_all(self, candidates: Lineup, ask: Ask) -> Sequence[float] | Numbers:
+        return candidates.column(_free_devices)
+
+
+def _free_devices(host: HostView) -> float:
+    return host.hardware.free_devices if host.hardware else 0
