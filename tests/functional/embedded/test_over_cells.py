@@ -126,6 +126,11 @@ ON_A_SERVER: Mapping[tuple[str, str, str | None], int] = {
     ("POST", "/servers/{id}/action", "os-getSPICEConsole"): 400,
     ("POST", "/servers/{id}/action", "os-getSerialConsole"): 400,
     ("POST", "/servers/{id}/action", "os-getRDPConsole"): 400,
+    # Its flavor is this one already, it has not been moved, and there is no such host.
+    ("POST", "/servers/{id}/action", "resize"): 400,
+    ("POST", "/servers/{id}/action", "confirmResize"): 409,
+    ("POST", "/servers/{id}/action", "revertResize"): 409,
+    ("POST", "/servers/{id}/action", "migrate"): 400,
     ("DELETE", "/servers/{id}", None): 204,
 }
 
@@ -138,6 +143,10 @@ BODIES: Mapping[str, Any] = {
     "os-getVNCConsole": {"os-getVNCConsole": {"type": "novnc"}},
     "os-getSPICEConsole": {"os-getSPICEConsole": {"type": "spice-html5"}},
     "os-getSerialConsole": {"os-getSerialConsole": {"type": "serial"}},
+    "resize": {"resize": {"flavorRef": "tiny"}},
+    "confirmResize": {"confirmResize": None},
+    "revertResize": {"revertResize": None},
+    "migrate": {"migrate": {"host": "nowhere"}},
     "os-getRDPConsole": {"os-getRDPConsole": {"type": "rdp-html5"}},
 }
 # Versions for what the newest does not have any more.

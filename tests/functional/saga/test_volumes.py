@@ -16,8 +16,13 @@ from tests.harness.world import World
 
 FAILURES = (Mode.FAIL_BEFORE, Mode.FAIL_AFTER)
 HARMLESS = (Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER)
-CREATE_STEPS = [step.name for step in CREATE.steps if step.name not in ("accept", "occupy_host")]
-DELETE_STEPS = [step.name for step in DELETE.steps]
+# Steps about hardware and moves are in test_hardware.py and test_resize.py.
+CREATE_STEPS = [
+    step.name
+    for step in CREATE.steps
+    if step.name not in ("accept", "occupy_host", "claim_hardware")
+]
+DELETE_STEPS = [step.name for step in DELETE.steps if step.name != "destroy_other"]
 AT_HOST = ("connect_volumes", "spawn", "complete_volumes")
 
 
