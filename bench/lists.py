@@ -48,7 +48,8 @@ from nova.db.api import models as api
 from nova.db.api import schema as api_schema
 from nova.db.cell import models as cell
 from nova.db.cell import schema as cell_schema
-from nova.db.cell import servers
+from nova.db.cell import faults, servers
+from nova.db.cell.faults import Fault
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 
@@ -109,19 +110,10 @@ def fill(database: Database, cell_id: int, plane: Plane, numbers: range) -> None
             ]
             if tags:
                 tx.execute(sa.insert(cell.tags), tags)
-            faults = [
-                {
-                    "instance_uuid": server.uuid,
-                    "created_at": server.created_at,
-                    "code": 500,
-                    "message": "No valid host was found.",
-                    "details": "",
-                }
-                for server in found
-                if server.vm_state == "error"
-            ]
-            if faults:
-                tx.execute(sa.insert(cell.instance_faults), faults)
+            for server in found:
+                if server.vm_state == "error":
+                    fault = Fault(500, "No valid host was found.", "", server.created_at)
+                    faults.add(tx, server.uuid, fault)
         with plane.api_database.write() as tx:
             tx.execute(
                 sa.insert(api.instance_mappings),

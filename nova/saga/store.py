@@ -60,7 +60,7 @@ class CellStore:
             return
         devices = values.pop("block_devices", None)
         if devices is not None:
-            block_devices.save(tx, convert(devices, tuple[BlockDevice, ...]))
+            block_devices.save(tx, row.instance_uuid, convert(devices, tuple[BlockDevice, ...]))
         servers.update(tx, row.instance_uuid, servers.from_wire(values) | {"updated_at": now()})
 
     def record_fault(self, tx: Transaction, row: sa.Row[Any], failure: Failure) -> None:

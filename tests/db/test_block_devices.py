@@ -71,7 +71,7 @@ def test_changes_are_kept_and_what_is_gone_stays_gone(cell_database: Database) -
     changed = replace(FULL, attachment_id=None, connection_info=None)
     with cell_database.write() as tx:
         servers.insert_if_absent(tx, server)
-        block_devices.save(tx, [changed, make_device()])
+        block_devices.save(tx, server.uuid, [changed, make_device()])
         assert block_devices.of_server(tx, server.uuid) == (changed,)
         servers.mark_deleted(tx, server.uuid, now=NOW)
         assert block_devices.of_server(tx, server.uuid) == ()
@@ -79,7 +79,6 @@ def test_changes_are_kept_and_what_is_gone_stays_gone(cell_database: Database) -
 
 @pytest.mark.parametrize("count", [1, 60])
 def test_many_devices_on_a_page(cell_database: Database, count: int) -> None:
-    """MariaDB joins texts up to a limit; no server comes near it."""
     devices = tuple(replace(FULL, uuid=str(uuid.uuid4()), tag="t" * 60) for _ in range(count))
     server = make_server(block_devices=devices)
     with cell_database.write() as tx:

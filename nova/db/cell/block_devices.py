@@ -1,4 +1,7 @@
-"""Block device records of a cell's servers."""
+"""Block device records of a cell's servers.
+
+The server's row has a copy of them for lists (:func:`shown`), without what only hosts need.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from groundwork.columns import now
 from groundwork.database import Transaction
@@ -14,9 +18,6 @@ from nova.domain.block_device import BlockDevice
 
 _TABLE = block_device_mappings
 _NAMES = BlockDevice.__struct_fields__
-
-#: In a query of ``instances``: whether the server has any, so that the others cost no second query.
-ARE_THERE = sa.exists().where(_TABLE.c.instance_uuid == instances.c.uuid)
 
 
 def of_server(tx: Transaction, server_uuid: str) -> tuple[BlockDevice, ...]:
@@ -33,7 +34,7 @@ def in_order(devices: Iterable[BlockDevice]) -> tuple[BlockDevice, ...]:
 
 
 def insert(tx: Transaction, server_uuid: str, devices: Iterable[BlockDevice]) -> None:
-    """Record the devices of a new server."""
+    """Record the devices of a new server, whose row shows them already."""
     rows = [
         {"instance_uuid": server_uuid, "created_at": now(), **_values(device)} for device in devices
     ]
@@ -41,14 +42,23 @@ def insert(tx: Transaction, server_uuid: str, devices: Iterable[BlockDevice]) ->
         tx.execute(sa.insert(_TABLE), rows)
 
 
-def save(tx: Transaction, devices: Iterable[BlockDevice]) -> None:
-    """Write what became of devices that are recorded; those that are gone stay so."""
+def shown(devices: Iterable[BlockDevice]) -> list[BlockDevice] | None:
+    """What the server's row holds of them; None when there are none."""
+    return [replace(device, connection_info=None) for device in in_order(devices)] or None
+
+
+def save(tx: Transaction, server_uuid: str, devices: Iterable[BlockDevice]) -> None:
+    """Write what became of devices of a server that are recorded; those that are gone stay so."""
+    # The server's row first, as everywhere: it is written at the end in any case, and so others wait here.
+    own_row = sa.update(instances).where(instances.c.uuid == server_uuid)
+    tx.execute(own_row.values(vm_state=instances.c.vm_state))
     for device in devices:
         tx.execute(
             sa.update(_TABLE)
-            .where(_TABLE.c.uuid == device.uuid)
+            .where(_TABLE.c.uuid == device.uuid, _TABLE.c.instance_uuid == server_uuid)
             .values(updated_at=now(), **_values(device))
         )
+    tx.execute(own_row.values(block_devices=shown(of_server(tx, server_uuid))))
 
 
 def forget(tx: Transaction, server_uuid: str) -> None:

@@ -1,8 +1,9 @@
-"""Servers as the database packs them: each one JSON array, with its tags, devices, newest fault and host inside.
+"""Servers as the database packs them: each one JSON array, with its newest fault and its host inside.
 
 PyMySQL reads answers in Python, a microsecond for every value: fifty columns of a thousand servers take it longer than
-all the rest of a list. Here the database writes each server as one text, and msgspec reads that in C. What else belongs
-to a server comes with the same question, so that a page costs one trip to a cell.
+all the rest of a list. Here the database writes each server as one text, and msgspec reads that in C. Tags, devices and
+faults have tables of their own, but what lists show of them is in the server's row: for a page of one cell's few rows,
+to look into each of these tables takes as long as to read the row.
 
 All engines do so alike, and differ only in how they write JSON; :class:`_Writer` says how.
 """
@@ -18,11 +19,9 @@ import sqlalchemy as sa
 
 from groundwork.columns import Json, UtcTime
 from groundwork.database import Transaction
-from nova.db.cell.block_devices import in_order
 from nova.db.cell.faults import Fault
-from nova.db.cell.models import block_device_mappings, instances
+from nova.db.cell.models import instances
 from nova.db.cell.services import COMPUTE, Condition
-from nova.domain.block_device import BlockDevice
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
 from nova.domain.server import Server
@@ -60,15 +59,15 @@ def to_server(values: Values) -> Server:
     fields = list(values[: len(_FIELDS)])
     fields[_FLAVOR] = _flavor(fields[_FLAVOR])
     fields[_IMAGE_PROPERTIES] = fields[_IMAGE_PROPERTIES] or {}
-    fields[_TAGS] = tuple(sorted(fields[_TAGS]))
-    fields[_DEVICES] = in_order(BlockDevice(*device) for device in fields[_DEVICES])
+    fields[_TAGS] = fields[_TAGS] or ()
+    fields[_DEVICES] = fields[_DEVICES] or ()
     return Server(*fields)
 
 
 def to_fault(values: Values) -> Fault | None:
     """Its newest fault: looked up for servers in ERROR and for deleted ones only, as only they show it."""
-    found = values[_FAULT]
-    return None if found is None else Fault(*found)
+    found: Fault | None = values[_FAULT]
+    return found
 
 
 def to_condition(values: Values) -> Condition | None:
@@ -87,21 +86,14 @@ def _types() -> tuple[Any, ...]:
     types = get_type_hints(Server, include_extras=True)
     # Texts are compared much faster than documents are read.
     types["flavor"] = str
-    types["block_devices"] = list[_device_type()]  # type: ignore[misc]
-    # Rows of servers without properties hold no document.
-    types["image_properties"] |= None
-    return (*(types[name] for name in _FIELDS), _FAULT_TYPE | None, _HOST_TYPE | None)
+    # Rows of servers that have none of these hold no document.
+    for name in ("image_properties", "tags", "block_devices"):
+        types[name] |= None
+    return (*(types[name] for name in _FIELDS), Fault | None, _HOST_TYPE | None)
 
 
-# In the order of the fields of Fault and Condition.
+# In the order of the fields of Condition.
 _HOST_TYPE = tuple[bool, bool, Moment | None]
-_FAULT_TYPE = tuple[int, str, str, Moment, str | None]
-
-
-def _device_type() -> Any:
-    """A device as an array, in the order of its fields."""
-    types = get_type_hints(BlockDevice)
-    return tuple[tuple(types[name] for name in BlockDevice.__struct_fields__)]  # type: ignore[misc]
 
 
 # Made while this module is loaded, by one thread: see groundwork.typed.
@@ -110,7 +102,6 @@ _DECODER = msgspec.json.Decoder(tuple[_types()])  # type: ignore[misc]
 
 
 _IS_COMPUTE = f"binary = '{COMPUTE}'"
-_OWN_TAGS = "FROM tags WHERE tags.resource_id = instances.uuid"
 
 
 class _Writer(Protocol):
@@ -134,12 +125,6 @@ class _Writer(Protocol):
     def array(self, parts: list[str]) -> str:
         """An array."""
 
-    def tags(self) -> str:
-        """An array of all tags, in any order."""
-
-    def all(self, item: str, source: str) -> str:
-        """An array of these documents, one for each row of the source, in any order."""
-
 
 class _MariaDb:
     """Puts the text together itself: ``JSON_ARRAY`` takes half as long again, for it parses what it has written."""
@@ -162,14 +147,6 @@ class _MariaDb:
     def array(self, parts: list[str]) -> str:
         return "CONCAT('[', " + ", ',', ".join(parts) + ", ']')"
 
-    def tags(self) -> str:
-        # Fifty tags of sixty characters are far from group_concat_max_len, a million in MariaDB. To sort them here
-        # would take longer than to find them.
-        return f"IFNULL((SELECT JSON_ARRAYAGG(tag) {_OWN_TAGS}), '[]')"
-
-    def all(self, item: str, source: str) -> str:
-        return f"IFNULL((SELECT CONCAT('[', GROUP_CONCAT({item}), ']') {source}), '[]')"
-
 
 class _Sqlite:
     def text(self, column: str) -> str:
@@ -189,12 +166,6 @@ class _Sqlite:
     def array(self, parts: list[str]) -> str:
         return f"json_array({', '.join(parts)})"
 
-    def tags(self) -> str:
-        return f"json((SELECT json_group_array(tag) {_OWN_TAGS}))"
-
-    def all(self, item: str, source: str) -> str:
-        return f"json((SELECT json_group_array({item}) {source}))"
-
 
 class _PostgreSql:
     def text(self, column: str) -> str:
@@ -211,12 +182,6 @@ class _PostgreSql:
     def array(self, parts: list[str]) -> str:
         return f"CAST(json_build_array({', '.join(parts)}) AS text)"
 
-    def tags(self) -> str:
-        return f"(SELECT coalesce(json_agg(tag), CAST('[]' AS json)) {_OWN_TAGS})"
-
-    def all(self, item: str, source: str) -> str:
-        return f"(SELECT coalesce(json_agg({item}), CAST('[]' AS json)) {source})"
-
 
 _WRITERS: Mapping[str, _Writer] = {
     "mysql": _MariaDb(),
@@ -229,9 +194,8 @@ _WRITERS: Mapping[str, _Writer] = {
 def _column(dialect: str, with_hosts: bool) -> sa.ColumnElement[str]:
     # As text, for SQLAlchemy looks through every part of an expression each time that it is asked.
     writer = _WRITERS[dialect]
-    others = {"tags": writer.tags(), "block_devices": _devices(writer)}
-    parts = [others.get(name) or _part(writer, instances.c[name]) for name in _FIELDS]
-    parts += [_fault(writer), _host(writer) if with_hosts else writer.document("NULL")]
+    parts = [_part(writer, instances.c[name]) for name in _FIELDS]
+    parts += [writer.document(_fault()), _host(writer) if with_hosts else writer.document("NULL")]
     return sa.literal_column(writer.array(parts), sa.Text).label("packed")
 
 
@@ -258,33 +222,8 @@ def _host(writer: _Writer) -> str:
     return writer.document(f"({one} AND services.{_IS_COMPUTE})")
 
 
-def _devices(writer: _Writer) -> str:
-    """All devices in the order of their fields, without what only hosts need; along the index on ``instance_uuid``."""
-    table = block_device_mappings
-    device = writer.array(
-        [
-            writer.number("NULL") if name == "connection_info" else _part(writer, table.c[name])
-            for name in BlockDevice.__struct_fields__
-        ]
+def _fault() -> str:
+    """The newest fault, of servers that show one."""
+    return (
+        "CASE WHEN instances.vm_state = 'error' OR instances.deleted <> 0 THEN instances.fault END"
     )
-    own = f"FROM {table.name} WHERE {table.name}.instance_uuid = instances.uuid"
-    return writer.all(writer.document(device), own)
-
-
-def _fault(writer: _Writer) -> str:
-    """The newest fault in the order of Fault's fields; along ``instance_faults.instance_uuid``."""
-    fault = writer.array(
-        [
-            writer.number("code"),
-            writer.text("coalesce(message, '')"),
-            writer.text("coalesce(details, '')"),
-            writer.time("created_at"),
-            writer.text("host"),
-        ]
-    )
-    newest = (
-        f"SELECT {fault} FROM instance_faults AS own"
-        " WHERE own.instance_uuid = instances.uuid ORDER BY own.id DESC LIMIT 1"
-    )
-    shown = "instances.vm_state = 'error' OR instances.deleted <> 0"
-    return writer.document(f"CASE WHEN {shown} THEN ({newest}) END")

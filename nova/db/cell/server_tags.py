@@ -1,4 +1,8 @@
-"""Tags of servers, in the cell where the server is."""
+"""Tags of servers, in the cell where the server is.
+
+They are kept twice: each in a row of its own, by which lists filter, and all of them in the server's row, of which
+lists show them.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +31,26 @@ def of_server(tx: Transaction, uuid: str) -> tuple[str, ...]:
 
 
 def add(tx: Transaction, uuid: str, new: Iterable[str]) -> None:
-    """Tag a server that has none of these yet."""
+    """Tag a server that has none of these yet, and that is held."""
     rows = [{"resource_id": uuid, "tag": tag} for tag in new]
     if rows:
         tx.execute(sa.insert(tags), rows)
+        _show(tx, uuid)
 
 
 def remove(tx: Transaction, uuid: str, old: Iterable[str]) -> int:
-    """Take these tags away; how many of them there were."""
+    """Take these tags away from a server that is held; how many of them there were."""
     unwanted = list(old)
     if not unwanted:
         return 0
-    return tx.execute(
+    removed = tx.execute(
         sa.delete(tags).where(tags.c.resource_id == uuid, tags.c.tag.in_(unwanted))
     ).rowcount
+    _show(tx, uuid)
+    return removed
+
+
+def _show(tx: Transaction, uuid: str) -> None:
+    """Have lists show the tags that the server has now."""
+    shown = list(of_server(tx, uuid)) or None
+    tx.execute(sa.update(instances).where(instances.c.uuid == uuid).values(tags=shown))

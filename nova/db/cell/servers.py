@@ -19,8 +19,10 @@ from nova.domain.flavor import Flavor
 from nova.domain.server import Server
 
 _FIELDS = Server.__struct_fields__
-# Everything of the row but what Server derives from elsewhere.
-COLUMNS = tuple(instances.c[name] for name in _FIELDS if name not in ("tags", "block_devices"))
+# What the row has copies of; the records of devices say more than the copy does.
+_COPIED = ("tags", "block_devices")
+# Everything else of Server.
+COLUMNS = tuple(instances.c[name] for name in _FIELDS if name not in _COPIED)
 _NAMES = tuple(column.name for column in COLUMNS)
 
 
@@ -45,6 +47,8 @@ def to_values(server: Server) -> dict[str, Any]:
     values |= flavor_values(server.flavor)
     values["security_groups"] = list(server.security_groups)
     values["trusted_certs"] = None if server.trusted_certs is None else list(server.trusted_certs)
+    values["tags"] = sorted(server.tags) or None
+    values["block_devices"] = block_devices.shown(server.block_devices)
     return values
 
 
@@ -62,14 +66,16 @@ def flavor_values(flavor: Flavor) -> dict[str, Any]:
 
 def find(tx: Transaction, uuid: str, *, with_deleted: bool = False) -> Server | None:
     """The server, or None; deleted ones only when asked for."""
-    query = sa.select(*COLUMNS, block_devices.ARE_THERE).where(instances.c.uuid == uuid)
+    # Only servers that show devices have records of them, so the others cost no second query.
+    has_devices = instances.c.block_devices.is_not(None).label("has_devices")
+    query = sa.select(*COLUMNS, instances.c.tags, has_devices).where(instances.c.uuid == uuid)
     if not with_deleted:
         query = query.where(instances.c.deleted == 0)
     row = tx.execute(query).first()
     if row is None:
         return None
-    devices = block_devices.of_server(tx, uuid) if row[-1] else ()
-    return to_server(row, tags_of(tx, [uuid]).get(uuid, ()), devices)
+    devices = block_devices.of_server(tx, uuid) if row.has_devices else ()
+    return to_server(row, row.tags or (), devices)
 
 
 def insert_if_absent(tx: Transaction, server: Server) -> bool:
@@ -128,9 +134,7 @@ def swap_task_state(
 
 def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
     """Leave only the record of a server; False when it was gone already."""
-    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
-    block_devices.forget(tx, uuid)
-    console_auth_tokens.forget(tx, uuid)
+    # Its row comes first, as for all who change what belongs to it: none can come in between, and none waits crosswise.
     is_first = update(
         tx,
         uuid,
@@ -142,9 +146,12 @@ def mark_deleted(tx: Transaction, uuid: str, *, now: datetime) -> bool:
             "vm_state": "deleted",
             "task_state": None,
             "power_state": 0,
+            **dict.fromkeys(_COPIED),
         },
     )
-    # After the server's row, which a claim locks first as well: none can come in between.
+    tx.execute(sa.delete(tags).where(tags.c.resource_id == uuid))
+    block_devices.forget(tx, uuid)
+    console_auth_tokens.forget(tx, uuid)
     hardware_pins.release(tx, uuid, now=now)
     return is_first
 
@@ -155,21 +162,6 @@ def on_host(tx: Transaction, host: str) -> Sequence[Server]:
         sa.select(*COLUMNS).where(instances.c.host == host, instances.c.deleted == 0)
     ).all()
     return [to_server(row) for row in rows]
-
-
-def tags_of(tx: Transaction, uuids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The tags of these servers, sorted; servers without tags are left out."""
-    if not uuids:
-        return {}
-    found: dict[str, list[str]] = {}
-    rows = tx.execute(
-        sa.select(tags.c.resource_id, tags.c.tag)
-        .where(tags.c.resource_id.in_(list(uuids)))
-        .order_by(tags.c.resource_id, tags.c.tag)
-    )
-    for row in rows:
-        found.setdefault(row.resource_id, []).append(row.tag)
-    return found
 
 
 def hosts_of(tx: Transaction, uuids: Sequence[str]) -> Mapping[str, str | None]:
