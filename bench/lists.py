@@ -46,9 +46,9 @@ from nova.cmd.garbage import collect_rarely
 from nova.cmd.plane import Plane
 from nova.db.api import models as api
 from nova.db.api import schema as api_schema
+from nova.db.cell import faults, servers
 from nova.db.cell import models as cell
 from nova.db.cell import schema as cell_schema
-from nova.db.cell import faults, servers
 from nova.db.cell.faults import Fault
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server

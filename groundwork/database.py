@@ -49,6 +49,11 @@ class Transaction:
         self._effects: list[Callable[[], None]] = []
 
     @property
+    def connection(self) -> sa.Connection:
+        """What it runs on: for this package, which knows how drivers differ."""
+        return self._connection
+
+    @property
     def dialect(self) -> str:
         """``sqlite``, ``mysql`` or ``postgresql``."""
         return self._connection.dialect.name

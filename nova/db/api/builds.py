@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.prepared import Prepared
 from groundwork.typed import convert
 from nova.db.api import server_groups
 from nova.db.api.models import build_requests, instance_mappings, request_specs
@@ -104,14 +105,24 @@ def visible(tx: Transaction, *, project_id: str | None = None) -> Sequence[Build
 
     Builds leave this table within seconds, so it is read whole.
     """
-    query = (
-        sa.select(build_requests.c.id, build_requests.c.server, build_requests.c.cancel_requested)
-        .where(build_requests.c.cancel_requested.is_(False))
-        .order_by(build_requests.c.created_at.desc(), build_requests.c.id.desc())
+    found = (
+        _VISIBLE.execute(tx, {})
+        if project_id is None
+        else _VISIBLE_OF_PROJECT.execute(tx, {"project_id": project_id})
     )
-    if project_id is not None:
-        query = query.where(build_requests.c.project_id == project_id)
-    return [_build(row) for row in tx.execute(query)]
+    return [_build(row) for row in found]
+
+
+_LATEST_SEEN = (
+    sa.select(build_requests.c.id, build_requests.c.server, build_requests.c.cancel_requested)
+    .where(build_requests.c.cancel_requested.is_(False))
+    .order_by(build_requests.c.created_at.desc(), build_requests.c.id.desc())
+)
+# Every list of servers asks this.
+_VISIBLE = Prepared(_LATEST_SEEN)
+_VISIBLE_OF_PROJECT = Prepared(
+    _LATEST_SEEN.where(build_requests.c.project_id == sa.bindparam("project_id"))
+)
 
 
 def _build(row: sa.Row[Any]) -> Build:

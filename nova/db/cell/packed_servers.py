@@ -18,7 +18,6 @@ import msgspec
 import sqlalchemy as sa
 
 from groundwork.columns import Json, UtcTime
-from groundwork.database import Transaction
 from nova.db.cell.faults import Fault
 from nova.db.cell.models import instances
 from nova.db.cell.services import COMPUTE, Condition
@@ -41,12 +40,12 @@ _DEVICES = PLACES["block_devices"]
 Values = tuple[Any, ...]
 
 
-def packed(tx: Transaction, *, with_hosts: bool = False) -> sa.ColumnElement[str]:
+def packed(dialect: str, *, with_hosts: bool = False) -> sa.ColumnElement[str]:
     """What to select from ``instances``: the whole server in one column, for :func:`unpack`.
 
     :param with_hosts: look up how the compute services of the servers' hosts are.
     """
-    return _column(tx.dialect, with_hosts)
+    return _column(dialect, with_hosts)
 
 
 def unpack(text: str) -> Values:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from nova.db.cell.models import instances
-from nova.db.cell.server_query import ServerQuery, Sort
+from nova.db.cell.server_query import ServerQuery, Sort, bound
 from nova.domain.server import Server
 
 #: Sort keys of the API -> columns. ``locked`` sorts servers by whether somebody locked them.
@@ -77,9 +77,9 @@ class _Key:
     is_descending: bool
     is_nullable: bool
 
-    def order(self, tx: Transaction) -> sa.ColumnElement[Any]:
+    def order(self, dialect: str) -> sa.ColumnElement[Any]:
         # SQLite and MariaDB put NULLs first going up, PostgreSQL last: say it where it can matter.
-        if tx.dialect != "postgresql" or not self.is_nullable:
+        if dialect != "postgresql" or not self.is_nullable:
             return self.column.desc() if self.is_descending else self.column.asc()
         if self.is_descending:
             return self.column.desc().nulls_last()
@@ -90,39 +90,39 @@ class _Key:
         if value is None:
             return sa.false() if self.is_descending else self.column.is_not(None)
         if not self.is_descending:
-            return self.column > self._bound(value)
-        smaller = self.column < self._bound(value)
+            return self.column > bound(value, self.column.type)
+        smaller = self.column < bound(value, self.column.type)
         return sa.or_(smaller, self.column.is_(None)) if self.is_nullable else smaller
 
     def same(self, value: Any) -> sa.ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == self._bound(value)
+        return (
+            self.column.is_(None)
+            if value is None
+            else self.column == bound(value, self.column.type)
+        )
 
     def not_before(self, value: Any) -> sa.ColumnElement[bool]:
-        bound = self._bound(value)
-        return self.column <= bound if self.is_descending else self.column >= bound
-
-    def _bound(self, value: Any) -> sa.BindParameter[Any]:
-        # As a parameter, because SQLAlchemy orders nothing by a bare True or False.
-        return sa.literal(value, self.column.type)
+        limit = bound(value, self.column.type)
+        return self.column <= limit if self.is_descending else self.column >= limit
 
 
-def _keys(tx: Transaction, sort: Sequence[Sort]) -> list[_Key]:
+def _keys(dialect: str, sort: Sequence[Sort]) -> list[_Key]:
     """What to sort by; the uuid makes the order total."""
-    keys = [_key(tx, SORT_COLUMNS[each.key], each.is_descending) for each in sort]
-    return [*keys, _key(tx, instances.c.uuid, sort[0].is_descending if sort else False)]
+    keys = [_key(dialect, SORT_COLUMNS[each.key], each.is_descending) for each in sort]
+    return [*keys, _key(dialect, instances.c.uuid, sort[0].is_descending if sort else False)]
 
 
-def _key(tx: Transaction, column: sa.ColumnElement[Any], is_descending: bool) -> _Key:
+def _key(dialect: str, column: sa.ColumnElement[Any], is_descending: bool) -> _Key:
     is_nullable = isinstance(column, sa.Column) and bool(column.nullable)
-    return _Key(comparable(tx, column), is_descending, is_nullable)
+    return _Key(comparable(dialect, column), is_descending, is_nullable)
 
 
-def comparable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def comparable(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The column in a form that compares by code point on every engine."""
     # uuids are lower-case hex: every collation agrees on them, and plain columns can use an index.
     if not isinstance(column.type, sa.String) or column is instances.c.uuid:
         return column
-    match tx.dialect:
+    match dialect:
         case "postgresql":
             return sa.collate(column, "C")
         case "mysql":
@@ -131,16 +131,16 @@ def comparable(tx: Transaction, column: sa.ColumnElement[Any]) -> sa.ColumnEleme
     return column
 
 
-def order_of(tx: Transaction, sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
+def order_of(dialect: str, sort: Sequence[Sort]) -> list[sa.ColumnElement[Any]]:
     """What to order a page by."""
-    return [key.order(tx) for key in _keys(tx, sort)]
+    return [key.order(dialect) for key in _keys(dialect, sort)]
 
 
-def after(tx: Transaction, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
+def after(dialect: str, query: ServerQuery) -> list[sa.ColumnElement[bool]]:
     """The rows after the position: beyond in the first key, or equal there and beyond in the second, and so on."""
     if query.after is None:
         return []
-    keys = _keys(tx, query.sort)
+    keys = _keys(dialect, query.sort)
     options = []
     for depth, (key, value) in enumerate(zip(keys, query.after, strict=True)):
         equal = [other.same(known) for other, known in zip(keys[:depth], query.after, strict=False)]

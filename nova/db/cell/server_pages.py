@@ -14,19 +14,17 @@ from oslo_db import exception as db_exc
 from groundwork.database import Transaction
 from groundwork.errors import Invalid
 from nova.db.cell.faults import Fault
-from nova.db.cell.models import instances
 from nova.db.cell.packed_servers import (
     PLACES,
     Values,
-    packed,
     to_condition,
     to_fault,
     to_server,
     unpack,
 )
-from nova.db.cell.server_filters import conditions
-from nova.db.cell.server_order import after, order_of, position, steer
+from nova.db.cell.server_order import position
 from nova.db.cell.server_query import ServerQuery, Sort
+from nova.db.cell.server_selections import Selection, one, selection_of
 from nova.db.cell.services import Condition
 from nova.domain.server import Server
 
@@ -67,42 +65,22 @@ class PageReader:
 
     def __init__(self, query: ServerQuery) -> None:
         self._query = query
-        self._statements: dict[str, sa.Select[Any]] = {}
+        self._selections: dict[str, Selection] = {}
         self._position_of = _position_reader(query.sort)
 
     def read(self, tx: Transaction) -> Sequence[Found]:
         """As :func:`page`."""
-        statement = self._statements.get(tx.dialect)
-        if statement is None:
-            statement = self._statements[tx.dialect] = _statement(tx, self._query)
-        return _read(tx, self._query, statement, self._position_of)
-
-
-def _statement(tx: Transaction, query: ServerQuery) -> sa.Select[Any]:
-    return steer(
-        sa.select(packed(tx, with_hosts=query.with_hosts))
-        .select_from(instances)
-        .where(*conditions(tx, query), *after(tx, query))
-        .order_by(*order_of(tx, query.sort))
-        .limit(query.limit),
-        query,
-    )
-
-
-def _read(
-    tx: Transaction,
-    query: ServerQuery,
-    statement: sa.Select[Any],
-    position_of: Callable[[Values], tuple[Any, ...]],
-) -> Sequence[Found]:
-    try:
-        texts = tx.execute(statement).scalars().all()
-    except (db_exc.DBError, sa.exc.DBAPIError) as exc:
-        if query.matches and _is_about_pattern(exc):
-            raise Invalid("A regular expression in the filters cannot be used.") from exc
-        raise
-    rows = map(unpack, texts)
-    return [Found(position_of(row), partial(_open, row)) for row in rows]
+        selection = self._selections.get(tx.dialect)
+        if selection is None:
+            selection = self._selections[tx.dialect] = selection_of(tx.dialect, self._query)
+        try:
+            texts = selection.execute(tx).scalars().all()
+        except (db_exc.DBError, sa.exc.DBAPIError) as exc:
+            if self._query.matches and _is_about_pattern(exc):
+                raise Invalid("A regular expression in the filters cannot be used.") from exc
+            raise
+        position_of = self._position_of
+        return [Found(position_of(row), partial(_open, row)) for row in map(unpack, texts)]
 
 
 def _open(row: Values) -> ServerRow:
@@ -113,11 +91,7 @@ def find(
     tx: Transaction, uuid: str, *, with_deleted: bool = False, with_host: bool = False
 ) -> ServerRow | None:
     """One server as on a page, or None; deleted ones, and how its host is, only when asked for."""
-    column = packed(tx, with_hosts=with_host)
-    query = sa.select(column).select_from(instances).where(instances.c.uuid == uuid)
-    if not with_deleted:
-        query = query.where(instances.c.deleted == 0)
-    text = tx.execute(query).scalar()
+    text = one(tx.dialect, with_deleted, with_host).execute(tx, {"uuid": uuid}).scalar()
     return None if text is None else _open(unpack(text))
 
 

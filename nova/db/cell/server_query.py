@@ -7,6 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands in a query for a value that is known by this name, and given when the query is asked."""
+
+    name: str
+
+
+def bound(value: Any, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
+    """A value of a query, or the place for one, in SQL."""
+    if isinstance(value, Slot):
+        return sa.bindparam(value.name, type_=kind)
+    # As a parameter, because SQLAlchemy orders nothing by a bare True or False.
+    return sa.literal(value, kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Sort:

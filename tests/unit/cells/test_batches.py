@@ -16,9 +16,9 @@ def test_share_is_enough_for_the_page_and_never_more_than_it(limit: int, cells: 
 
 def test_share_shrinks_with_the_number_of_cells() -> None:
     sizes = [ShareOfPage().size(1000, cells) for cells in (1, 2, 8, 80)]
-    assert sizes == [1000, 570, 161, 26]
+    assert sizes == [1000, 546, 149, 21]
     # Even over many cells the rows that are thrown away are a few times those that are shown.
-    assert ShareOfPage().size(50, 80) == 5
+    assert ShareOfPage().size(50, 80) == 4
 
 
 def test_fixed_batches_are_cut_by_the_page() -> None:
