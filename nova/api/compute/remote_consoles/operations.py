@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.remote_consoles import schemas
-from nova.api.compute.servers.lookup import require_in_sight
+from nova.api.compute.servers.lookup import find_server
 from nova.cells.servers import Located, Servers
 from nova.domain.console import unavailable
 from nova.lifecycle.consoles import Consoles
@@ -18,15 +20,8 @@ class RemoteConsoles:
     """Access to the consoles of servers."""
 
     def __init__(self, *, servers: Servers, consoles: Consoles) -> None:
-        self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._consoles = consoles
-
-    def find_server(self, call: Call) -> Located:
-        """The subject. :raises ServerNotFound: there is none that the caller sees."""
-        uuid = call.path.get("server_id") or call.path["id"]
-        located = self._servers.find(uuid)
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     @operation(
         "POST",

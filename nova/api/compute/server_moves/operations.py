@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from groundwork.database import Database
 from groundwork.errors import Invalid, NotFound
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.server_moves import schemas
-from nova.api.compute.servers.lookup import require_in_sight
+from nova.api.compute.servers.lookup import find_server
 from nova.cells.servers import Located, Servers
 from nova.db.api.flavors import Audience, find_flavor
 from nova.domain.flavor import Flavor
@@ -20,15 +22,9 @@ class ServerMoves:
     """The actions."""
 
     def __init__(self, *, servers: Servers, api_database: Database, intake: MoveIntake) -> None:
-        self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._database = api_database
         self._intake = intake
-
-    def find(self, call: Call) -> Located:
-        """The server that the path names. :raises ServerNotFound: there is none that the caller sees."""
-        located = self._servers.find(call.path["id"])
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     @operation(
         "POST",
@@ -39,7 +35,7 @@ class ServerMoves:
         body=schemas.RESIZE,
         success=202,
         errors=_ERRORS,
-        subject="find",
+        subject="find_server",
     )
     def resize(self, call: Call, located: Located) -> Answer:
         """Resize a server to another flavor; it waits to be confirmed or reverted then."""
@@ -62,7 +58,7 @@ class ServerMoves:
         body=schemas.CONFIRM,
         success=204,
         errors=_ERRORS,
-        subject="find",
+        subject="find_server",
     )
     def confirm(self, call: Call, located: Located) -> Answer:
         """Confirm a resize or cold migration."""
@@ -78,7 +74,7 @@ class ServerMoves:
         body=schemas.REVERT,
         success=202,
         errors=_ERRORS,
-        subject="find",
+        subject="find_server",
     )
     def revert(self, call: Call, located: Located) -> Answer:
         """Revert a resize or cold migration."""
@@ -95,7 +91,7 @@ class ServerMoves:
         body=schemas.MIGRATE,
         success=202,
         errors=_ERRORS,
-        subject="find",
+        subject="find_server",
     )
     def migrate(self, call: Call, located: Located) -> Answer:
         """Migrate a server to another host while it is off; it waits to be confirmed or reverted then."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import quote
 
 from groundwork.database import Database
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.server_tags import schemas
 from nova.api.compute.server_tags.tags import to_tag, to_tags
-from nova.api.compute.servers.lookup import require_in_sight
+from nova.api.compute.servers.lookup import find_server
 from nova.api.links import Links
 from nova.cells.scatter import Scatter
 from nova.cells.servers import Located, Servers, not_found
@@ -21,15 +22,9 @@ class ServerTags:
     """The tags of a server."""
 
     def __init__(self, *, servers: Servers, scatter: Scatter, links: Links) -> None:
-        self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._scatter = scatter
         self._links = links
-
-    def find_server(self, call: Call) -> Located:
-        """The subject. :raises ServerNotFound: there is none that the caller sees."""
-        located = self._servers.find(call.path["server_id"])
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     @operation(
         "GET",

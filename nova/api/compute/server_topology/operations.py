@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from groundwork.errors import Invalid
 from groundwork.operations import Answer, Call, operation
 from nova.api.compute.server_topology import schemas
 from nova.api.compute.server_topology.views import placed, wished
-from nova.api.compute.servers.lookup import ask_cell_of, require_in_sight
+from nova.api.compute.servers.lookup import ask_cell_of, find_server
 from nova.cells.scatter import Scatter
 from nova.cells.servers import Located, Servers
 from nova.db.cell import hardware_pins
@@ -19,14 +21,8 @@ class ServerTopology:
     """How a server lies in the NUMA nodes of its host."""
 
     def __init__(self, *, servers: Servers, scatter: Scatter) -> None:
-        self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._scatter = scatter
-
-    def find_server(self, call: Call) -> Located:
-        """The subject. :raises ServerNotFound: there is none that the caller sees."""
-        located = self._servers.find(call.path["server_id"])
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     @operation(
         "GET",

@@ -24,17 +24,31 @@ def require_in_sight(call: Call, uuid: str, *, project_id: str) -> None:
         raise not_found(uuid)
 
 
+def find_server(
+    servers: Servers, call: Call, *, with_deleted: bool = False, with_host: bool = False
+) -> Located:
+    """The server that the path names: ``{server_id}``, or ``{id}`` where that is all it has.
+
+    Resources keep it with their ``servers`` filled in, as the subject of their operations.
+
+    :raises ServerNotFound: there is none that the caller sees.
+    :raises Unavailable: its cell does not answer.
+    """
+    uuid = call.path["server_id" if "server_id" in call.path else "id"]
+    located = servers.find(uuid, with_deleted=with_deleted, with_host=with_host)
+    require_in_sight(call, located.server.uuid, project_id=located.project_id)
+    return located
+
+
 class ServersOfPath:
-    """Finds ``{server_id}``."""
+    """Finds servers as they are, for who need not know the cell."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
 
     def find(self, call: Call) -> Server:
         """The server, deleted ones too. :raises ServerNotFound: there is none that the caller sees."""
-        found = self._servers.find(call.path["server_id"], with_deleted=True).server
-        require_in_sight(call, found.uuid, project_id=found.project_id)
-        return found
+        return find_server(self._servers, call, with_deleted=True).server
 
 
 def ask_cell_of(scatter: Scatter, located: Located, query: Callable[[Transaction], T]) -> T | None:

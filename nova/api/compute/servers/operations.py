@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from groundwork.errors import Problem, Unavailable
@@ -15,7 +16,7 @@ from nova.api.compute.servers.create_request import CreateRequests
 from nova.api.compute.servers.deletion import Deletion
 from nova.api.compute.servers.host_status import HostStatuses
 from nova.api.compute.servers.listing import Ask, ServerLists
-from nova.api.compute.servers.lookup import require_in_sight
+from nova.api.compute.servers.lookup import find_server, require_in_sight
 from nova.api.compute.servers.views import (
     ServerView,
     Showing,
@@ -60,6 +61,7 @@ class ServerOperations:
         skip_down_cells: bool = True,
     ) -> None:
         self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._unreachable = unreachable_servers
         self._requests = requests
         self._intake = intake
@@ -70,10 +72,6 @@ class ServerOperations:
         self._host_statuses = host_statuses
         self._passwords = enable_instance_password
         self._skip_down_cells = skip_down_cells
-
-    def find(self, call: Call) -> Located:
-        """The server that the path names. :raises ServerNotFound: there is none that the caller sees."""
-        return self._find(call, with_host=False)
 
     @operation(
         "POST",
@@ -183,7 +181,7 @@ class ServerOperations:
         """Show a server."""
         rule = "os_compute_api:servers:show"
         try:
-            located = self._find(call, with_host=self._host_statuses.are_told(call))
+            located = self.find_server(call, with_host=self._host_statuses.are_told(call))
         except Unavailable:
             if call.version < _DOWN_CELLS_SHOWN:
                 raise
@@ -202,17 +200,12 @@ class ServerOperations:
         policy="os_compute_api:servers:delete",
         success=204,
         errors=(403, 404, 409, 503),
-        subject="find",
+        subject="find_server",
     )
     def delete(self, call: Call, located: Located) -> Answer:
         """Delete a server."""
         self._deletion.delete(call.context, located)
         return Answer()
-
-    def _find(self, call: Call, *, with_host: bool) -> Located:
-        located = self._servers.find(call.path["id"], with_host=with_host)
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     def _page(self, call: Call, ask: Ask, *, with_hosts: bool = False) -> Page:
         if ask.is_empty:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from groundwork.errors import NotFound
 from groundwork.operations import Answer, Call, operation
-from nova.api.compute.servers.lookup import require_in_sight
+from nova.api.compute.servers.lookup import find_server
 from nova.api.compute.volume_attachments import schemas
 from nova.api.compute.volume_attachments.views import ShownAttachment, VolumeAttachmentView
 from nova.cells.servers import Located, Servers
@@ -16,14 +18,8 @@ class VolumeAttachments:
     """The volumes of a server."""
 
     def __init__(self, *, servers: Servers) -> None:
-        self._servers = servers
+        self.find_server = partial(find_server, servers)
         self._view = VolumeAttachmentView()
-
-    def find_server(self, call: Call) -> Located:
-        """The subject. :raises ServerNotFound: there is none that the caller sees."""
-        located = self._servers.find(call.path["server_id"])
-        require_in_sight(call, located.server.uuid, project_id=located.project_id)
-        return located
 
     @operation(
         "GET",
