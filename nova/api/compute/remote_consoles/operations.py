@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from groundwork.errors import Invalid
-from groundwork.operations import Answer, Call, operation
+from groundwork.operations import Answer, Call, Handler, operation
 from nova.api.compute.remote_consoles import schemas
 from nova.api.compute.servers.lookup import find_server
 from nova.cells.servers import Located, Servers
@@ -14,6 +15,21 @@ from nova.lifecycle.consoles import Consoles
 
 _RULE = "os_compute_api:os-remote-consoles"
 _ERRORS = (400, 403, 404, 409, 501, 503)
+
+
+def _opens(action: str) -> Callable[[Handler], Handler]:
+    """Declare the decorated method as an action that opens a console; its types are in ``schemas.BY_ACTION``."""
+    return operation(
+        "POST",
+        "/servers/{id}/action",
+        versions="2.1-2.5",
+        action=action,
+        policy=_RULE,
+        subject="find_server",
+        body=schemas.BY_ACTION[action],
+        response=schemas.OPENED_BY_ACTION,
+        errors=_ERRORS,
+    )
 
 
 class RemoteConsoles:
@@ -44,50 +60,20 @@ class RemoteConsoles:
             {"remote_console": {"protocol": protocol, "type": opened.type, "url": opened.url}}
         )
 
-    @operation(
-        "POST",
-        "/servers/{id}/action",
-        versions="2.1-2.5",
-        action="os-getVNCConsole",
-        policy=_RULE,
-        subject="find_server",
-        body=schemas.VNC,
-        response=schemas.OPENED_BY_ACTION,
-        errors=_ERRORS,
-    )
+    @_opens("os-getVNCConsole")
     def get_vnc_console(self, call: Call, located: Located) -> Answer:
         """Get access to the VNC console of a server."""
-        return self._open(call, located, call.body["os-getVNCConsole"]["type"])
+        return self._open_by_action(call, located)
 
-    @operation(
-        "POST",
-        "/servers/{id}/action",
-        versions="2.1-2.5",
-        action="os-getSPICEConsole",
-        policy=_RULE,
-        subject="find_server",
-        body=schemas.SPICE,
-        response=schemas.OPENED_BY_ACTION,
-        errors=_ERRORS,
-    )
+    @_opens("os-getSPICEConsole")
     def get_spice_console(self, call: Call, located: Located) -> Answer:
         """Get access to the SPICE console of a server."""
-        return self._open(call, located, call.body["os-getSPICEConsole"]["type"])
+        return self._open_by_action(call, located)
 
-    @operation(
-        "POST",
-        "/servers/{id}/action",
-        versions="2.1-2.5",
-        action="os-getSerialConsole",
-        policy=_RULE,
-        subject="find_server",
-        body=schemas.SERIAL,
-        response=schemas.OPENED_BY_ACTION,
-        errors=_ERRORS,
-    )
+    @_opens("os-getSerialConsole")
     def get_serial_console(self, call: Call, located: Located) -> Answer:
         """Get access to the serial console of a server."""
-        return self._open(call, located, call.body["os-getSerialConsole"]["type"])
+        return self._open_by_action(call, located)
 
     @operation(
         "POST",
@@ -95,13 +81,14 @@ class RemoteConsoles:
         versions="2.1-2.5",
         action="os-getRDPConsole",
         policy=None,
-        body=schemas.RDP,
+        body=schemas.BY_ACTION["os-getRDPConsole"],
         errors=(400, 404, 409, 501),
     )
     def get_rdp_console(self, call: Call) -> Answer:
         """Refused: no hypervisor with RDP consoles is left."""
         raise unavailable(call.body["os-getRDPConsole"]["type"])
 
-    def _open(self, call: Call, located: Located, console_type: str) -> Answer:
-        opened = self._consoles.open(call.context, located.cell, located.server, console_type)
+    def _open_by_action(self, call: Call, located: Located) -> Answer:
+        [asked] = call.body.values()
+        opened = self._consoles.open(call.context, located.cell, located.server, asked["type"])
         return Answer({"console": {"type": opened.type, "url": opened.url}})

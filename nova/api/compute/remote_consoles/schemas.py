@@ -15,14 +15,18 @@ def _enum(names: Sequence[str]) -> Schema:
     return {"type": "string", "enum": list(names)}
 
 
-def _of_action(action: str, *types: str) -> Schema:
-    return wrapped(action, strict({"type": _enum(types)}, required=("type",)))
+_TYPES_OF_ACTION = {
+    "os-getVNCConsole": ("novnc", "xvpvnc"),
+    "os-getSPICEConsole": ("spice-html5",),
+    "os-getRDPConsole": ("rdp-html5",),
+    "os-getSerialConsole": ("serial",),
+}
 
-
-VNC = _of_action("os-getVNCConsole", "novnc", "xvpvnc")
-SPICE = _of_action("os-getSPICEConsole", "spice-html5")
-RDP = _of_action("os-getRDPConsole", "rdp-html5")
-SERIAL = _of_action("os-getSerialConsole", "serial")
+#: Action -> what its request holds.
+BY_ACTION = {
+    action: wrapped(action, strict({"type": _enum(types)}, required=("type",)))
+    for action, types in _TYPES_OF_ACTION.items()
+}
 OPENED_BY_ACTION = wrapped(
     "console", strict({"type": {"type": "string"}, "url": _URL}, required=("type", "url"))
 )
