@@ -12,7 +12,8 @@ import requests_mock
 from groundwork.context import RequestContext
 from groundwork.errors import Conflict, Invalid, NotFound, Unavailable
 from nova.clients.candidates import CandidateQuery, RequestGroup, Room
-from nova.clients.placement import ATTEMPTS, Placement
+from nova.clients.placement import Placement
+from nova.clients.placement_calls import ATTEMPTS
 from nova.clients.placement_errors import ConcurrentUpdate, InUse, NoRoom
 from nova.clients.providers import Allocation, Inventory, Provider, parents_first
 from tests.fakes.placement import FakePlacement
