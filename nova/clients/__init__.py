@@ -1,4 +1,4 @@
-"""Neighbours over REST: one thin module per service, on keystoneauth.
+"""Neighbours over REST: thin modules of one subject each, on keystoneauth.
 
 What belongs here: requests, answers as typed values, and the translation of refusals into
 ``groundwork.errors``. What does not: deciding. ``session.py`` is the one place where requests are
