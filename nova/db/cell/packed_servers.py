@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import Json, UtcTime
 from nova.db.cell.faults import Fault
-from nova.db.cell.models import instances
+from nova.db.cell.models import instances, services
 from nova.db.cell.services import COMPUTE, Condition
 from nova.domain.flavor import Flavor
 from nova.domain.moment import Moment
@@ -40,12 +40,17 @@ _DEVICES = PLACES["block_devices"]
 Values = tuple[Any, ...]
 
 
-def packed(dialect: str, *, with_hosts: bool = False) -> sa.ColumnElement[str]:
-    """What to select from ``instances``: the whole server in one column, for :func:`unpack`.
+def packed(dialect: str, *, with_hosts: bool = False) -> sa.Select[Any]:
+    """All of ``instances``: each whole server in one column, for :func:`unpack`.
 
     :param with_hosts: look up how the compute services of the servers' hosts are.
     """
-    return _column(dialect, with_hosts)
+    source: sa.FromClause = instances
+    if with_hosts:
+        # Along uniq_services0host0binary.
+        own = sa.and_(services.c.host == instances.c.host, services.c.binary == COMPUTE)
+        source = instances.outerjoin(services, own)
+    return sa.select(_column(dialect, with_hosts)).select_from(source)
 
 
 def unpack(text: str) -> Values:
@@ -98,9 +103,6 @@ _HOST_TYPE = tuple[bool, bool, Moment | None]
 # Made while this module is loaded, by one thread: see groundwork.typed.
 _FLAVOR_DECODER = msgspec.json.Decoder(Flavor)
 _DECODER = msgspec.json.Decoder(tuple[_types()])  # type: ignore[misc]
-
-
-_IS_COMPUTE = f"binary = '{COMPUTE}'"
 
 
 class _Writer(Protocol):
@@ -210,15 +212,15 @@ def _part(writer: _Writer, column: sa.Column[Any]) -> str:
 
 
 def _host(writer: _Writer) -> str:
-    """The compute service of the host in the order of Condition's fields; along ``uniq_services0host0binary``.
-
-    There are far fewer hosts than servers; MariaDB remembers within a statement what it has looked up.
-    """
+    """The compute service of the host in the order of Condition's fields."""
     condition = writer.array(
-        [writer.truth("disabled"), writer.truth("forced_down"), writer.time("last_seen_up")]
+        [
+            writer.truth("services.disabled"),
+            writer.truth("services.forced_down"),
+            writer.time("services.last_seen_up"),
+        ]
     )
-    one = f"SELECT {condition} FROM services WHERE services.host = instances.host"
-    return writer.document(f"({one} AND services.{_IS_COMPUTE})")
+    return writer.document(f"CASE WHEN services.id IS NOT NULL THEN {condition} END")
 
 
 def _fault() -> str:

@@ -54,8 +54,7 @@ def selection_of(dialect: str, query: ServerQuery) -> Selection:
 def one(dialect: str, with_deleted: bool, with_host: bool) -> Prepared:
     """What to ask for one server, by ``uuid``."""
     uuid = bound(Slot("uuid"), instances.c.uuid.type)
-    column = packed(dialect, with_hosts=with_host)
-    statement = sa.select(column).select_from(instances).where(instances.c.uuid == uuid)
+    statement = packed(dialect, with_hosts=with_host).where(instances.c.uuid == uuid)
     if not with_deleted:
         statement = statement.where(instances.c.deleted == 0)
     return Prepared(statement)
@@ -130,8 +129,7 @@ def _after(number: int) -> Slot:
 def _statement(dialect: str, query: ServerQuery) -> sa.Select[Any]:
     """With a slot for the limit in any case."""
     return steer(
-        sa.select(packed(dialect, with_hosts=query.with_hosts))
-        .select_from(instances)
+        packed(dialect, with_hosts=query.with_hosts)
         .where(*conditions(dialect, query), *after(dialect, query))
         .order_by(*order_of(dialect, query.sort))
         .limit(bound(_LIMIT, sa.Integer())),
