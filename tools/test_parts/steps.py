@@ -32,6 +32,8 @@ SUITES = {
     "processes": ("tests/functional/processes", "-n0"),
     "osc-placement": ("tests/conformance/osc_placement",),
 }
+# These wait for databases and for each other most of the time.
+_WAITING = frozenset({"db", "functional"})
 # The test files of the reference, run by their own runner; its closing line is like pytest's.
 GABBITS = "gabbits"
 STEPS = (LINT, *SUITES, GABBITS)
@@ -83,7 +85,8 @@ def _commands(step: str, asked: Asked) -> list[list[str]]:
         ]
     if step == GABBITS:
         return [[python, "-m", "tests.conformance.gabbits", "--quiet", *asked.pytest_words]]
-    workers = str(min(4, os.cpu_count() or 1))
+    cores = os.cpu_count() or 1
+    workers = str(min(4, 2 * cores if step in _WAITING else cores))
     chosen = [] if asked.slow else ["-m", "not slow"]
     return [
         [python, "-m", "pytest", "-q", "-n", workers, *chosen, *SUITES[step], *asked.pytest_words]
