@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
 
 from oslo_db.exception import DBError
 
+from groundwork.database import Transaction
 from groundwork.errors import Problem
 from groundwork.upgrade_checks import Finding, Result
 from nova.cells.registry import Cell
@@ -14,6 +16,8 @@ from nova.cmd.manage.schemas import one_line
 from nova.db.api import host_mappings
 from nova.db.cell import compute_nodes, services
 from nova.service import OLDEST_COMPUTE_VERSION
+
+T = TypeVar("T")
 
 # Names in a sentence; the operator finds the others with the command that it names.
 _SHOWN = 5
@@ -52,7 +56,7 @@ def _check_hosts(deployment: Deployment, cells: Sequence[Cell], mapped: Collecti
             with deployment.database(cell).read() as tx:
                 nodes = compute_nodes.list_unmapped(tx)
         except DBError as exc:
-            return Finding(Result.FAILURE, f"{named(cell)} cannot be read: {one_line(exc)}")
+            return Finding(Result.FAILURE, _unreadable(cell, exc))
         unmapped += sorted({node.host for node in nodes} - set(mapped))
     cure = "run 'nova-manage cell_v2 discover_hosts'."
     if unmapped and not mapped:
@@ -73,22 +77,16 @@ def _check_hosts(deployment: Deployment, cells: Sequence[Cell], mapped: Collecti
 
 def check_computes(deployment: Deployment) -> Finding:
     """No compute may be older than the release before this one."""
-    old: list[str] = []
-    try:
-        cells = [cell for cell in deployment.cells() if not cell.is_cell0]
-    except (Problem, DBError) as exc:
-        return Finding(Result.WARNING, f"The cells are not known: {one_line(exc)}")
-    for cell in cells:
-        try:
-            with deployment.database(cell).read() as tx:
-                found = services.list_services(tx, binary=services.COMPUTE)
-        except DBError as exc:
-            return Finding(Result.WARNING, f"{named(cell)} cannot be read: {one_line(exc)}")
-        old += [
-            f"{service.host} (version {service.version})"
-            for service in found
-            if service.version < OLDEST_COMPUTE_VERSION
-        ]
+    found = read_every_cell(
+        deployment, lambda tx: services.list_services(tx, binary=services.COMPUTE)
+    )
+    if isinstance(found, Finding):
+        return found
+    old = [
+        f"{service.host} (version {service.version})"
+        for service in found
+        if service.version < OLDEST_COMPUTE_VERSION
+    ]
     if not old:
         return Finding(Result.SUCCESS)
     return Finding(
@@ -98,9 +96,26 @@ def check_computes(deployment: Deployment) -> Finding:
     )
 
 
-def named(cell: Cell) -> str:
-    """What a sentence calls the cell."""
-    return f"The database of cell {cell.name} ({cell.uuid})"
+def read_every_cell(
+    deployment: Deployment, read: Callable[[Transaction], Iterable[T]]
+) -> list[T] | Finding:
+    """What ``read`` finds in the cells, cell0 left out, one after the other; a warning when one cannot be asked."""
+    found: list[T] = []
+    try:
+        cells = [cell for cell in deployment.cells() if not cell.is_cell0]
+    except (Problem, DBError) as exc:
+        return Finding(Result.WARNING, f"The cells are not known: {one_line(exc)}")
+    for cell in cells:
+        try:
+            with deployment.database(cell).read() as tx:
+                found += read(tx)
+        except DBError as exc:
+            return Finding(Result.WARNING, _unreadable(cell, exc))
+    return found
+
+
+def _unreadable(cell: Cell, exc: DBError) -> str:
+    return f"The database of cell {cell.name} ({cell.uuid}) cannot be read: {one_line(exc)}"
 
 
 def some(names: Sequence[str]) -> str:

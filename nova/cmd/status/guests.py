@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from oslo_db.exception import DBError
-
-from groundwork.errors import Problem
 from groundwork.upgrade_checks import Finding, Result
 from nova.cmd.manage.deployment import Deployment
-from nova.cmd.manage.schemas import one_line
-from nova.cmd.status.cells import named, some
+from nova.cmd.status.cells import read_every_cell, some
 from nova.db.cell import server_scan
 
 # What libvirt drives, with KVM or without; other hypervisors have no machine types.
@@ -21,17 +17,12 @@ def check_machine_types(deployment: Deployment) -> Finding:
 
     Without, it has the default of its host: when that changes, the guest finds other hardware at its next start.
     """
-    unset: list[str] = []
-    try:
-        cells = [cell for cell in deployment.cells() if not cell.is_cell0]
-    except (Problem, DBError) as exc:
-        return Finding(Result.WARNING, f"The cells are not known: {one_line(exc)}")
-    for cell in cells:
-        try:
-            with deployment.database(cell).read() as tx:
-                unset += server_scan.without_image_property(tx, _PROPERTY, hypervisor_type=_QEMU)
-        except DBError as exc:
-            return Finding(Result.WARNING, f"{named(cell)} cannot be read: {one_line(exc)}")
+    unset = read_every_cell(
+        deployment,
+        lambda tx: server_scan.without_image_property(tx, _PROPERTY, hypervisor_type=_QEMU),
+    )
+    if isinstance(unset, Finding):
+        return unset
     if not unset:
         return Finding(Result.SUCCESS)
     return Finding(
