@@ -25,7 +25,7 @@ from nova.db.cell import compute_nodes, hardware_pins, server_migrations, server
 from nova.domain.hardware import Pins
 from nova.errors import HardwareTaken
 from nova.life_signs import LifeSigns
-from nova.lifecycle import confirm_resize
+from nova.lifecycle.confirm_resize import CONFIRM
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.states import VmState
 from nova.lifecycle.tools import CellTools
@@ -158,7 +158,7 @@ class CellEndpoint:
             for migration in server_migrations.unanswered_since(tx, message.host, moment):
                 server = servers.find(tx, migration.server_uuid)
                 if server is not None and server.vm_state == VmState.RESIZED:
-                    begun += confirm_resize.begin(tx, self._journal, server, migration, context)
+                    begun += CONFIRM.begin(tx, self._journal, server, migration, context)
             return begun
 
         return self._database.run(work)

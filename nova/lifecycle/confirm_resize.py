@@ -13,15 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groundwork.columns import now
-from groundwork.context import RequestContext
-from groundwork.database import Transaction
-from nova.db.cell import server_migrations, servers
+from nova.db.cell import server_migrations
 from nova.domain.migration import IN_PROGRESS, Migration, MigrationStatus
 from nova.domain.server import Server
+from nova.lifecycle.resize_answer import Answer
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools
-from nova.saga.journal import Journal
 from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Step
 from nova.virt.driver import ColdMoves
 
@@ -84,32 +81,15 @@ CONFIRM_RESIZE = Operation(
 )
 
 
-def begin(
-    tx: Transaction,
-    journal: Journal,
-    server: Server,
-    migration: Migration,
-    context: RequestContext,
-) -> bool:
-    """Start to confirm a finished move in the open transaction; False when the server is busy or gone."""
+def _payload(migration: Migration) -> ConfirmPayload:
     assert migration.origin is not None
     assert migration.source_compute is not None
-    if not servers.swap_task_state(
-        tx,
-        server.uuid,
-        expect=(None,),
-        values={"task_state": TaskState.RESIZE_CONFIRMING, "updated_at": now()},
-    ):
-        return False
-    taken = server_migrations.swap_status(
-        tx, migration.uuid, MigrationStatus.CONFIRMING, expect=(MigrationStatus.FINISHED,)
-    )
-    assert taken, "nobody else answers while the task_state is ours"
-    journal.begin(
-        tx,
-        action=CONFIRM_RESIZE.action,
-        server=server,
-        payload=ConfirmPayload(migration.uuid, migration.source_compute, migration.origin.vm_state),
-        context=context,
-    )
-    return True
+    return ConfirmPayload(migration.uuid, migration.source_compute, migration.origin.vm_state)
+
+
+CONFIRM = Answer(
+    CONFIRM_RESIZE.action,
+    TaskState.RESIZE_CONFIRMING,
+    MigrationStatus.CONFIRMING,
+    payload_of=_payload,
+)

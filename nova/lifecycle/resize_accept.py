@@ -31,8 +31,11 @@ from nova.domain.migration import Migration, MigrationStatus, MigrationType, Ori
 from nova.domain.pci_aliases import EXTRA_SPEC
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
-from nova.lifecycle import confirm_resize, hardware, revert_resize
+from nova.lifecycle import hardware
+from nova.lifecycle.confirm_resize import CONFIRM
 from nova.lifecycle.resize import MIGRATE, RESIZE, MovePayload
+from nova.lifecycle.resize_answer import Answer
+from nova.lifecycle.revert_resize import REVERT
 from nova.lifecycle.states import (
     TaskState,
     VmState,
@@ -120,9 +123,8 @@ class MoveIntake:
         :raises Conflict: locked, or in a wrong state.
         :raises Invalid: there is no move that waits for it.
         """
-        verb = confirm_resize.CONFIRM_RESIZE.action
-        journal = self._may_answer(context, located, verb)
-        self._answer(context, journal, located.server, verb, confirm_resize.begin)
+        journal = self._may_answer(context, located, CONFIRM.action)
+        self._answer(context, journal, located.server, CONFIRM)
         self._count_only(located, located.server.flavor)
 
     def revert(self, context: RequestContext, located: Located) -> None:
@@ -131,9 +133,8 @@ class MoveIntake:
         :raises Conflict: locked, in a wrong state, or the host it would return to is down.
         :raises Invalid: there is no move that waits for it.
         """
-        verb = revert_resize.REVERT_RESIZE.action
-        journal = self._may_answer(context, located, verb)
-        migration = self._answer(context, journal, located.server, verb, revert_resize.begin)
+        journal = self._may_answer(context, located, REVERT.action)
+        migration = self._answer(context, journal, located.server, REVERT)
         assert migration.origin is not None
         self._count_only(located, migration.origin.flavor)
 
@@ -266,25 +267,20 @@ class MoveIntake:
         journal.database.run(start)
 
     def _answer(
-        self,
-        context: RequestContext,
-        journal: Journal,
-        seen: Server,
-        verb: str,
-        begin: Callable[[Transaction, Journal, Server, Migration, RequestContext], bool],
+        self, context: RequestContext, journal: Journal, seen: Server, answer: Answer
     ) -> Migration:
         def start(tx: Transaction) -> Migration:
             server = servers.find(tx, seen.uuid)
             if server is None:
                 raise not_found(seen.uuid)
-            require_resting(server, verb=verb, vm_states=_ANSWERABLE)
+            require_resting(server, verb=answer.action, vm_states=_ANSWERABLE)
             migration = server_migrations.awaiting_answer(tx, seen.uuid)
             if migration is None or migration.origin is None:
                 raise Invalid("Instance has not been resized.")
-            if verb == revert_resize.REVERT_RESIZE.action:
+            if answer.needs_source:
                 self._require_up(tx, str(migration.source_compute))
-            if not begin(tx, journal, server, migration, context):
-                raise wrong_state(server, verb, "task_state", "of another request")
+            if not answer.begin(tx, journal, server, migration, context):
+                raise wrong_state(server, answer.action, "task_state", "of another request")
             return migration
 
         return journal.database.run(start)

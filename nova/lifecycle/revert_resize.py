@@ -17,17 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groundwork.columns import now
-from groundwork.context import RequestContext
-from groundwork.database import Transaction
-from nova.db.cell import server_migrations, servers
+from nova.db.cell import server_migrations
 from nova.domain.migration import IN_PROGRESS, Migration, MigrationStatus, Origin
 from nova.domain.server import Server
 from nova.lifecycle.resize import as_it_was
+from nova.lifecycle.resize_answer import Answer
 from nova.lifecycle.resize_claims import put_back
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools
-from nova.saga.journal import Journal
 from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Step
 from nova.virt.driver import ColdMoves
 from nova.virt.guest import PowerState
@@ -116,39 +113,23 @@ REVERT_RESIZE = Operation(
 )
 
 
-def begin(
-    tx: Transaction,
-    journal: Journal,
-    server: Server,
-    migration: Migration,
-    context: RequestContext,
-) -> bool:
-    """Start to revert a finished move in the open transaction; False when the server is busy or gone."""
+def _payload(migration: Migration) -> RevertPayload:
     assert migration.origin is not None
     assert migration.source_compute is not None
     assert migration.dest_compute is not None
-    if not servers.swap_task_state(
-        tx,
-        server.uuid,
-        expect=(None,),
-        values={"task_state": TaskState.RESIZE_REVERTING, "updated_at": now()},
-    ):
-        return False
-    taken = server_migrations.swap_status(
-        tx, migration.uuid, MigrationStatus.REVERTING, expect=(MigrationStatus.FINISHED,)
+    return RevertPayload(
+        migration.uuid,
+        migration.source_compute,
+        migration.source_node,
+        migration.dest_compute,
+        migration.origin,
     )
-    assert taken, "nobody else answers while the task_state is ours"
-    journal.begin(
-        tx,
-        action=REVERT_RESIZE.action,
-        server=server,
-        payload=RevertPayload(
-            migration.uuid,
-            migration.source_compute,
-            migration.source_node,
-            migration.dest_compute,
-            migration.origin,
-        ),
-        context=context,
-    )
-    return True
+
+
+REVERT = Answer(
+    REVERT_RESIZE.action,
+    TaskState.RESIZE_REVERTING,
+    MigrationStatus.REVERTING,
+    payload_of=_payload,
+    needs_source=True,
+)
