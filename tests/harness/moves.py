@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
+from tests.harness import readings
 from tests.harness.world import World
 
 #: ``World.create`` makes servers of 1 VCPU and 64 MiB.
@@ -45,7 +46,7 @@ def where(world: World, server: Server) -> tuple[str, str | None, str]:
 def holds(world: World, server: Server) -> dict[str, dict[str, int]]:
     """What is held in Placement for a server: by itself, and by its move."""
     names = {server.uuid: "server"}
-    names |= {move.uuid: "migration" for move in world.waiting_moves()}
+    names |= {move.uuid: "migration" for move in readings.waiting_moves(world)}
     return {
         names.get(uuid, uuid): {host: on["VCPU"] for host, on in held.resources.items()}
         for uuid, held in world.claims.held.items()

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from nova.db.cell import compute_nodes
 from nova.db.cell.models import compute_nodes as table
 from nova.virt.driver import NodeFacts
+from tests.harness.databases import CELL1
 from tests.harness.sabotage import Mode, Sabotage
-from tests.harness.world import CELL1, World
+from tests.harness.soundness import assert_sound
+from tests.harness.world import World
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_a_failed_build_counts_against_the_host_that_gave_it_up(
     world.create()
     world.settle()
     assert failed_builds(world) == {"host1": 0, "host2": 0}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_build_that_fails_everywhere_counts_against_each_host_once(
@@ -58,7 +60,7 @@ def test_a_build_that_fails_everywhere_counts_against_each_host_once(
     world.create()
     world.settle()
     assert failed_builds(world) == {"host1": 1, "host2": 1}
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER])
@@ -71,7 +73,7 @@ def test_undoing_a_failed_build_twice_counts_it_once(
     world.create()
     world.settle()
     assert failed_builds(world) == {"host1": 1, "host2": 0}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_host_that_goes_down_while_it_builds_is_not_blamed(
@@ -83,7 +85,7 @@ def test_a_host_that_goes_down_while_it_builds_is_not_blamed(
     world.census.down_hosts.add("host1")
     world.settle()
     assert failed_builds(world) == {"host1": 0, "host2": 0}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_build_that_fails_because_its_server_was_deleted_blames_nobody(world: World) -> None:
@@ -97,4 +99,4 @@ def test_a_build_that_fails_because_its_server_was_deleted_blames_nobody(world: 
     world.settle()
     assert world.find(server) is None
     assert failed_builds(world) == {"host1": 0, "host2": 0}
-    world.assert_sound()
+    assert_sound(world)

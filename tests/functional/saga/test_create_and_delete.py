@@ -13,8 +13,11 @@ from nova.db.cell.models import instance_actions
 from nova.lifecycle.create import CREATE
 from nova.lifecycle.delete import DELETE
 from nova.lifecycle.volumes import has_volumes
+from tests.harness import readings
+from tests.harness.databases import CELL1, CELL2
 from tests.harness.sabotage import Killed, Mishap, Mode, Sabotage
-from tests.harness.world import CELL1, CELL2, World
+from tests.harness.soundness import assert_sound
+from tests.harness.world import World
 
 FAILURES = (Mode.FAIL_BEFORE, Mode.FAIL_AFTER)
 HARMLESS = (Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER)
@@ -53,12 +56,12 @@ def test_create_ends_active_on_the_chosen_host(world: World) -> None:
     assert (located.server.host, located.cell.uuid) == ("host1", CELL1)
     assert located.server.launched_at is not None
     assert located.server.tags == ("blue",)
-    assert world.events(server) == [
+    assert readings.events(world, server) == [
         ("conductor_schedule", "Success"),
         ("conductor_hand_over", "Success"),
         ("compute_spawn", "Success"),
     ]
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_the_journal_forgets_the_password_once_the_guest_has_it(world: World) -> None:
@@ -81,7 +84,7 @@ def test_create_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert located is not None
     assert located.server.vm_state == "active"
     assert sabotage.seen[step, False] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -98,7 +101,7 @@ def test_create_that_cannot_be_scheduled_is_buried(
     assert located.server.vm_state == "error"
     assert located.row.fault is not None
     assert "Mishap" in located.row.fault.message
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_build_without_valid_host_tells_the_counts(world: World) -> None:
@@ -109,7 +112,7 @@ def test_a_build_without_valid_host_tells_the_counts(world: World) -> None:
     assert located is not None
     assert located.row.fault is not None
     assert located.row.fault.message == "No valid host was found. Of 2 hosts: VCPU removed 2."
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -120,7 +123,7 @@ def test_spawn_that_fails_takes_the_alternate(world: World, sabotage: Sabotage, 
     located = world.find(server)
     assert located is not None
     assert (located.server.vm_state, located.server.host) == ("active", "host2")
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -135,7 +138,7 @@ def test_spawn_that_fails_everywhere_ends_in_error_and_holds_nothing(
     assert (located.server.vm_state, located.server.host) == ("error", None)
     assert located.row.fault is not None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [*FAILURES, *HARMLESS])
@@ -149,7 +152,7 @@ def test_reschedule_survives(world: World, sabotage: Sabotage, undone: str, mode
     assert located is not None
     assert (located.server.vm_state, located.server.host) == ("active", "host2")
     assert sabotage.seen[undone, True] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [*FAILURES, *HARMLESS])
@@ -164,7 +167,7 @@ def test_burial_survives(world: World, sabotage: Sabotage, undone: str, mode: Mo
     assert located.cell is not None
     assert located.cell.is_cell0
     assert sabotage.seen[undone, True] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_full_alternate_is_passed_over(world: World, sabotage: Sabotage) -> None:
@@ -175,7 +178,7 @@ def test_a_full_alternate_is_passed_over(world: World, sabotage: Sabotage) -> No
     located = world.find(server)
     assert located is not None
     assert located.server.vm_state == "error"
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_host_that_goes_down_while_it_builds_is_left(world: World, sabotage: Sabotage) -> None:
@@ -187,7 +190,7 @@ def test_a_host_that_goes_down_while_it_builds_is_left(world: World, sabotage: S
     located = world.find(server)
     assert located is not None
     assert (located.server.vm_state, located.server.host) == ("active", "host2")
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_servers_of_one_request_are_scheduled_in_one_call(world: World, sabotage: Sabotage) -> None:
@@ -199,8 +202,8 @@ def test_servers_of_one_request_are_scheduled_in_one_call(world: World, sabotage
     world.settle()
     assert sabotage.seen["schedule", False] == 1
     assert len({server.uuid for server in servers}) == 5
-    assert len(world.guests()) == 5
-    world.assert_sound()
+    assert len(readings.guests(world)) == 5
+    assert_sound(world)
 
 
 # Deleting
@@ -217,7 +220,7 @@ def test_delete_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert world.find(server) is None
     assert sabotage.seen[step, False] >= 1
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_deleting_twice_is_one_operation(world: World, sabotage: Sabotage) -> None:
@@ -228,7 +231,7 @@ def test_deleting_twice_is_one_operation(world: World, sabotage: Sabotage) -> No
     world.settle()
     assert world.find(server) is None
     assert sabotage.seen["destroy_guest", False] == 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_of_a_build_that_nobody_has_looked_at(world: World) -> None:
@@ -238,7 +241,7 @@ def test_delete_of_a_build_that_nobody_has_looked_at(world: World) -> None:
     assert world.find(server) is None
     world.settle()
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.KILL_BEFORE, Mode.KILL_AFTER])
@@ -256,7 +259,7 @@ def test_delete_while_the_super_conductor_is_dead(
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_while_the_guest_is_being_made_waits_for_the_step(
@@ -274,7 +277,7 @@ def test_delete_while_the_guest_is_being_made_waits_for_the_step(
     world.hosts["host1"][1].spawn = spawn_while_deleted  # type: ignore[method-assign]
     world.settle()
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.KILL_BEFORE, Mode.KILL_AFTER])
@@ -287,7 +290,7 @@ def test_delete_after_the_compute_died_while_building(
     world.delete(server)
     world.settle()
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_with_the_host_down_leaves_only_the_guest_to_the_host(world: World) -> None:
@@ -299,7 +302,7 @@ def test_delete_with_the_host_down_leaves_only_the_guest_to_the_host(world: Worl
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    assert world.guests() == {server.uuid: "host1"}
+    assert readings.guests(world) == {server.uuid: "host1"}
 
 
 def test_delete_of_a_buried_server(world: World) -> None:
@@ -308,7 +311,7 @@ def test_delete_of_a_buried_server(world: World) -> None:
     world.settle()
     world.delete(server)
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_during_a_reschedule(world: World, sabotage: Sabotage) -> None:
@@ -320,7 +323,7 @@ def test_delete_during_a_reschedule(world: World, sabotage: Sabotage) -> None:
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_second_cell_builds_too(world: World) -> None:
@@ -331,7 +334,7 @@ def test_second_cell_builds_too(world: World) -> None:
     assert located is not None
     assert located.cell is not None
     assert (located.cell.uuid, located.server.host) == (CELL2, "host3")
-    world.assert_sound()
+    assert_sound(world)
 
 
 # Between the two databases of a hand-over
@@ -358,7 +361,7 @@ def test_a_torn_hand_over_is_completed(world: World) -> None:
     located = world.find(server)
     assert located is not None
     assert located.server.vm_state == "active"
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.usefixtures("torn_hand_over")
@@ -371,7 +374,7 @@ def test_a_torn_hand_over_of_a_deleted_build_leaves_nothing(world: World) -> Non
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.usefixtures("torn_hand_over")
@@ -383,4 +386,4 @@ def test_a_torn_burial_is_completed(world: World) -> None:
     assert located is not None
     assert located.cell is not None
     assert located.cell.is_cell0
-    world.assert_sound()
+    assert_sound(world)

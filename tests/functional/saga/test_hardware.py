@@ -12,8 +12,11 @@ from nova.db.cell.models import compute_nodes as node_table
 from nova.domain.hardware import Hardware, HostCell, Pages, PciDevice, Pins
 from nova.domain.numa import PciRequest, PciSpec
 from nova.virt.driver import NodeFacts
+from tests.harness import readings
+from tests.harness.databases import CELL1
 from tests.harness.sabotage import Mode, Sabotage
-from tests.harness.world import CELL1, World
+from tests.harness.soundness import assert_sound
+from tests.harness.world import World
 
 OWN_CPU = {"hw:cpu_policy": "dedicated"}
 GPU = (PciRequest("gpu", 1, (PciSpec("10de"),)),)
@@ -59,7 +62,7 @@ def held(world: World) -> list[tuple[str, list[int], list[str]]]:
             [cpu for cell in pins.cells for _, cpu in cell.pins],
             [pinned.device.address for pinned in pins.devices],
         )
-        for host, pins in world.pins().values()
+        for host, pins in readings.pins(world).values()
     )
 
 
@@ -67,20 +70,20 @@ def test_a_server_holds_cpus_and_devices_until_it_is_deleted(world: World) -> No
     [server] = world.create(1, extra_specs=OWN_CPU, pci_requests=GPU)
     world.settle()
     assert held(world) == [("host1", [0], ["0000:81:00.0"])]
-    assert ("compute_claim_hardware", "Success") in world.events(server)
-    world.assert_sound()
+    assert ("compute_claim_hardware", "Success") in readings.events(world, server)
+    assert_sound(world)
     world.delete(server)
     world.settle()
-    assert world.pins() == {}
-    world.assert_sound()
+    assert readings.pins(world) == {}
+    assert_sound(world)
 
 
 def test_a_server_that_asks_for_nothing_holds_nothing(world: World) -> None:
     [server] = world.create()
     world.settle()
-    assert world.pins() == {}
-    assert "compute_claim_hardware" not in dict(world.events(server))
-    world.assert_sound()
+    assert readings.pins(world) == {}
+    assert "compute_claim_hardware" not in dict(readings.events(world, server))
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -93,7 +96,7 @@ def test_each_step_may_run_twice_and_lose_its_worker(
     create(world)
     world.settle()
     assert held(world) == [("host1", [0], ["0000:81:00.0"])]
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
@@ -105,7 +108,7 @@ def test_a_step_that_fails_lets_go_of_the_host_and_takes_the_next(
     create(world)
     world.settle()
     assert held(world) == [("host2", [0], ["0000:81:00.0"])]
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.FAIL_AFTER, *MODES])
@@ -118,15 +121,15 @@ def test_each_undo_may_fail_run_twice_and_lose_its_worker(
     create(world)
     world.settle()
     assert held(world) == [("host2", [0], ["0000:81:00.0"])]
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_build_that_fails_everywhere_holds_nothing(world: World, sabotage: Sabotage) -> None:
     sabotage.plan("spawn", Mode.FAIL_AFTER, times=9)
     create(world)
     world.settle()
-    assert world.pins() == {}
-    world.assert_sound()
+    assert readings.pins(world) == {}
+    assert_sound(world)
 
 
 def test_a_host_that_goes_down_after_the_claim_is_let_go_of(
@@ -140,7 +143,7 @@ def test_a_host_that_goes_down_after_the_claim_is_let_go_of(
     world.census.down_hosts.add("host1")
     world.settle()
     assert held(world) == [("host2", [0], ["0000:81:00.0"])]
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_servers_for_which_others_were_faster_go_to_the_next_host(world: World) -> None:
@@ -155,7 +158,7 @@ def test_servers_for_which_others_were_faster_go_to_the_next_host(world: World) 
     with world.journals[CELL1].database.read() as tx:
         failed = tx.execute(sa.select(node_table.c.failed_builds)).scalars().all()
     assert not any(failed)
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_server_for_which_nothing_is_left_tells_why(world: World) -> None:
@@ -167,26 +170,26 @@ def test_a_server_for_which_nothing_is_left_tells_why(world: World) -> None:
     assert found.server.vm_state == "error"
     assert found.row.fault is not None
     assert "lacks free PCI devices" in found.row.fault.message
-    assert late.uuid not in world.pins()
-    world.assert_sound()
+    assert late.uuid not in readings.pins(world)
+    assert_sound(world)
 
 
 def test_a_delete_in_the_middle_leaves_nothing(world: World, sabotage: Sabotage) -> None:
     sabotage.plan("spawn", Mode.KILL_BEFORE)
     [server] = world.create(1, extra_specs=OWN_CPU, pci_requests=GPU)
     world.deliver()
-    assert len(world.pins()) == 1
+    assert len(readings.pins(world)) == 1
     world.delete(server)
     world.settle()
-    assert world.pins() == {}
-    world.assert_sound()
+    assert readings.pins(world) == {}
+    assert_sound(world)
 
 
 def test_a_claim_for_a_server_that_moved_on_is_refused(world: World, sabotage: Sabotage) -> None:
     """1. The first host is thought dead while it claims. 2. The server goes to the second. 3. The claim arrives."""
     from nova.conductor.messages import ClaimHardware
     from nova.errors import HardwareTaken
-    from tests.harness.world import HardwareDoor
+    from tests.harness.hosts import HardwareDoor
 
     sabotage.plan("spawn", Mode.FAIL_AFTER)
     [server] = world.create(1, extra_specs=OWN_CPU, pci_requests=GPU)
@@ -195,7 +198,7 @@ def test_a_claim_for_a_server_that_moved_on_is_refused(world: World, sabotage: S
     with pytest.raises(HardwareTaken, match="is not on host host1"):
         HardwareDoor(world.journals[CELL1]).claim_hardware(late)
     assert [host for host, _, _ in held(world)] == ["host2"]
-    assert Pins() not in [pins for _, pins in world.pins().values()]
+    assert Pins() not in [pins for _, pins in readings.pins(world).values()]
 
 
 def test_a_server_that_was_accepted_before_its_flavor_had_to_make_sense_goes_on(
@@ -203,6 +206,6 @@ def test_a_server_that_was_accepted_before_its_flavor_had_to_make_sense_goes_on(
 ) -> None:
     [server] = world.create(1, extra_specs={"hw:numa_nodes": "x"})
     world.settle()
-    assert world.pins() == {}
-    assert "compute_claim_hardware" not in dict(world.events(server))
-    world.assert_sound()
+    assert readings.pins(world) == {}
+    assert "compute_claim_hardware" not in dict(readings.events(world, server))
+    assert_sound(world)

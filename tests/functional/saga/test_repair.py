@@ -24,8 +24,11 @@ from nova.db.cell.models import instance_actions, instances
 from nova.domain.server import Server
 from nova.lifecycle import repair
 from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation
+from tests.harness import readings
+from tests.harness.databases import CELL1
 from tests.harness.sabotage import Killed, Mode, Sabotage
-from tests.harness.world import CELL1, World
+from tests.harness.soundness import assert_sound
+from tests.harness.world import World
 
 RIGHT = {"provider-host1": {"VCPU": 1}}
 CHECKS = (Check.OPERATIONS, Check.BUILDS, Check.MAPPINGS, Check.LEDGER)
@@ -86,7 +89,7 @@ def test_repair_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert located.row.fault is not None
     assert located.row.fault.message == repair.ABANDONED
     assert sabotage.seen[step, False] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_user_who_deletes_the_server_stops_its_repair(world: World) -> None:
@@ -97,7 +100,7 @@ def test_a_user_who_deletes_the_server_stops_its_repair(world: World) -> None:
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.KILL_BEFORE, Mode.KILL_AFTER])
@@ -114,7 +117,7 @@ def test_a_delete_waits_for_the_step_in_hand_and_leaves_nothing(
     world.settle()
     assert world.find(server) is None
     assert world.claims.held == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_whoever_is_at_work_is_not_interrupted(world: World) -> None:
@@ -123,7 +126,7 @@ def test_whoever_is_at_work_is_not_interrupted(world: World) -> None:
     assert begin(world, server, generation=None) is None
     world.settle()
     assert begin(world, server, generation=None) is None
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_row_that_has_changed_since_is_left_alone(world: World) -> None:
@@ -138,7 +141,7 @@ def test_a_row_that_has_changed_since_is_left_alone(world: World) -> None:
     ):
         assert repair.begin(journal, seen, RepairPayload(settle=True), world.context) is None
     change(world, instances, task_state=None)
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,7 @@ def test_a_provider_that_is_gone_is_no_reason_to_try_for_ever(
     assert begin(world, server, generation=None)
     world.deliver()
     assert not world.unfinished()
-    assert world.events(server)[-1] == ("conductor_correct_allocation", "Success")
+    assert readings.events(world, server)[-1] == ("conductor_correct_allocation", "Success")
 
 
 def make_auditor(world: World, sleep: Callable[[float], object] = lambda _seconds: None) -> Auditor:
@@ -230,7 +233,7 @@ def found_and_healed(world: World, server: Server, *kinds: Kind) -> None:
     world.deliver()
     assert not world.unfinished()
     assert list(report(world).findings) == []
-    world.assert_sound()
+    assert_sound(world)
 
 
 LONG_AGO = timedelta(hours=1)
@@ -284,7 +287,7 @@ def test_an_operation_that_waits_for_one_at_work_is_none(world: World, sabotage:
     change(world, instance_actions, updated_at=now() - LONG_AGO)
     assert [f.kind for f in report(world).findings] == [Kind.DEAD_OWNER]
     world.settle()
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_build_that_nobody_has_taken_up(world: World) -> None:

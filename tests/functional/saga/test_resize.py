@@ -14,9 +14,10 @@ from nova.lifecycle.delete import DELETE
 from nova.lifecycle.resize import RESIZE
 from nova.lifecycle.revert_resize import REVERT_RESIZE
 from nova.lifecycle.volumes import has_volumes
-from tests.harness import moves
+from tests.harness import moves, readings
 from tests.harness.moves import confirm, holds, made, migrate, resize, revert, where
 from tests.harness.sabotage import Mode, Sabotage
+from tests.harness.soundness import assert_sound
 from tests.harness.world import World
 
 SMALL_USE = Usage(instances=1, cores=1, ram_mb=64)
@@ -37,28 +38,28 @@ def world(tmp_path: Path, sabotage: Sabotage) -> World:
 
 
 def assert_unharmed(world: World, server: Server) -> None:
-    world.assert_sound()
+    assert_sound(world)
     assert where(world, server) == ("active", "host1", "1")
     assert holds(world, server) == {"server": {"provider-host1": 1}}
-    assert world.counted() == SMALL_USE
+    assert readings.counted(world) == SMALL_USE
     assert server.uuid not in world.hosts["host1"][1].off
 
 
 def assert_resized(world: World, server: Server) -> None:
-    world.assert_sound()
+    assert_sound(world)
     assert where(world, server) == ("resized", "host2", "2")
     assert holds(world, server) == {
         "server": {"provider-host2": 4},
         "migration": {"provider-host1": 1},
     }
-    assert world.counted() == LARGE_USE
+    assert readings.counted(world) == LARGE_USE
 
 
 def assert_confirmed(world: World, server: Server) -> None:
-    world.assert_sound()
+    assert_sound(world)
     assert where(world, server) == ("active", "host2", "2")
     assert holds(world, server) == {"server": {"provider-host2": 4}}
-    assert world.counted() == LARGE_USE
+    assert readings.counted(world) == LARGE_USE
 
 
 def test_a_resize_is_confirmed(world: World) -> None:
@@ -113,7 +114,7 @@ def test_a_failing_step_leaves_the_server_unharmed(
     resize(world, server)
     world.settle()
     assert_unharmed(world, server)
-    assert world.actions(server)[-1] == ("resize", "Error")
+    assert readings.actions(world, server)[-1] == ("resize", "Error")
     # And it can be done once more.
     sabotage.plans.clear()
     resize(world, server)
@@ -166,7 +167,7 @@ def test_no_valid_host_leaves_the_server_unharmed(world: World) -> None:
         move(world, server)
         world.settle()
         assert_unharmed(world, server)
-        assert world.actions(server)[-1][1] == "Error"
+        assert readings.actions(world, server)[-1][1] == "Error"
 
 
 def test_a_deleted_server_that_waits_for_an_answer_frees_all(world: World) -> None:
@@ -175,10 +176,10 @@ def test_a_deleted_server_that_waits_for_an_answer_frees_all(world: World) -> No
     world.settle()
     world.delete(server)
     world.settle()
-    world.assert_sound()
+    assert_sound(world)
     assert world.claims.held == {}
-    assert world.guests() == {}
-    assert world.counted() == Usage(0, 0, 0)
+    assert readings.guests(world) == {}
+    assert readings.counted(world) == Usage(0, 0, 0)
 
 
 @pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
@@ -196,7 +197,7 @@ def test_deleting_a_server_that_waits_for_an_answer_survives(
     world.settle()
     assert sabotage.seen[step, False] >= 1
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
     assert world.claims.held == {}
 
 
@@ -210,7 +211,7 @@ def test_a_move_that_is_interrupted_by_a_delete_frees_all(world: World, deliveri
     world.delete(server)
     world.settle()
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
     assert world.claims.held == {}
 
 
@@ -226,18 +227,18 @@ def test_a_delete_after_a_worker_died_frees_all(
     world.delete(server)
     world.settle()
     assert world.find(server) is None
-    world.assert_sound()
+    assert_sound(world)
     assert world.claims.held == {}
-    assert world.guests() == {}
+    assert readings.guests(world) == {}
 
 
 def test_a_cold_migration_keeps_the_flavor(world: World) -> None:
     server = made(world)
     migrate(world, server)
     world.settle()
-    world.assert_sound()
+    assert_sound(world)
     assert where(world, server) == ("resized", "host2", "1")
-    assert world.counted() == SMALL_USE
+    assert readings.counted(world) == SMALL_USE
     confirm(world, server)
     world.settle()
     assert where(world, server) == ("active", "host2", "1")
@@ -313,9 +314,9 @@ def test_a_smaller_flavor_counts_once_it_is_confirmed(world: World) -> None:
     back = moves.LARGE.__class__(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
     resize(world, server, back)
     world.settle()
-    assert world.counted() == LARGE_USE
+    assert readings.counted(world) == LARGE_USE
     confirm(world, server)
-    assert world.counted() == SMALL_USE
+    assert readings.counted(world) == SMALL_USE
     world.settle()
-    assert world.counted() == SMALL_USE
-    world.assert_sound()
+    assert readings.counted(world) == SMALL_USE
+    assert_sound(world)

@@ -20,6 +20,7 @@ from nova.domain.server_group import GroupPolicy
 from nova.errors import NoValidHost
 from tests.harness.claims import Chooser
 from tests.harness.sabotage import Mode, Sabotage
+from tests.harness.soundness import assert_sound
 from tests.harness.world import World
 
 
@@ -104,7 +105,7 @@ def test_members_are_placed_one_by_one_and_together(world: World) -> None:
     hosts = {server.uuid: host_of(world, server) for server in [first, *more]}
     assert sorted(map(str, hosts.values())) == ["host1", "host2", "host3"]
     assert places(world) == hosts
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_lost_race_undoes_the_claim_and_decides_anew(world: World) -> None:
@@ -118,7 +119,7 @@ def test_a_lost_race_undoes_the_claim_and_decides_anew(world: World) -> None:
     world.work(*first)
     world.settle()
     assert (host_of(world, winner), host_of(world, loser)) == ("host1", "host2")
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_affinity_holds_in_a_race_too(world: World) -> None:
@@ -137,7 +138,7 @@ def test_affinity_holds_in_a_race_too(world: World) -> None:
     world.work(*first)
     world.settle()
     assert host_of(world, winner) == host_of(world, loser) == "host2"
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_decision_against_the_policy_is_a_refusal(world: World) -> None:
@@ -152,7 +153,7 @@ def test_a_decision_against_the_policy_is_a_refusal(world: World) -> None:
     assert located.server.vm_state == "error"
     assert located.row.fault is not None
     assert "anti-affinity policy" in located.row.fault.message
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [Mode.TWICE, Mode.KILL_BEFORE, Mode.KILL_AFTER])
@@ -166,7 +167,7 @@ def test_a_member_holds_one_place_however_often_it_is_decided(
     [second] = create(world, group)
     world.settle()
     assert places(world) == {first.uuid: "host1", second.uuid: "host2"}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_worker_thought_dead_reserves_nothing(world: World) -> None:
@@ -239,7 +240,7 @@ def test_undone_build_gives_its_place_up(world: World, sabotage: Sabotage) -> No
     [other] = create(world, group)
     world.settle()
     assert host_of(world, other) == "host1"
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_cancelled_build_is_no_member_any_more(world: World) -> None:
@@ -250,7 +251,7 @@ def test_cancelled_build_is_no_member_any_more(world: World) -> None:
     world.work(*hint)
     world.settle()
     assert places(world) == {}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_deleted_member_keeps_others_away_until_its_cell_has_let_it_go(world: World) -> None:
@@ -269,7 +270,7 @@ def test_deleted_member_keeps_others_away_until_its_cell_has_let_it_go(world: Wo
     world.settle()
     assert host_of(world, third) == "host1"
     assert set(places(world)) == {second.uuid, third.uuid}
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_a_silent_cell_keeps_what_was_reserved(world: World) -> None:

@@ -11,7 +11,9 @@ from nova.domain.block_device import BlockDevice
 from nova.domain.server import Server
 from nova.lifecycle.create import CREATE
 from nova.lifecycle.delete import DELETE
+from tests.harness import readings
 from tests.harness.sabotage import Mode, Sabotage
+from tests.harness.soundness import assert_sound
 from tests.harness.world import World
 
 FAILURES = (Mode.FAIL_BEFORE, Mode.FAIL_AFTER)
@@ -87,7 +89,7 @@ def test_volumes_are_reserved_connected_and_completed(world: World) -> None:
     world.settle()
     assert is_active_on(world, server) == "host1"
     assert statuses(world, ids) == IN_USE
-    assert world.events(server) == [
+    assert readings.events(world, server) == [
         ("conductor_reserve_volumes", "Success"),
         ("conductor_schedule", "Success"),
         ("conductor_hand_over", "Success"),
@@ -100,7 +102,7 @@ def test_volumes_are_reserved_connected_and_completed(world: World) -> None:
         *["PUT", "PUT"],
         *["POST", "POST"],
     ]
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", HARMLESS)
@@ -112,7 +114,7 @@ def test_create_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert is_active_on(world, server) == "host1"
     assert statuses(world, ids) == IN_USE
     assert sabotage.seen[step, False] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -129,7 +131,7 @@ def test_build_that_fails_above_the_cells_frees_its_volumes(
     assert located.cell.is_cell0
     assert statuses(world, ids) == FREE
     assert [device.attachment_id for device in located.server.volumes] == [None, None]
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -144,7 +146,7 @@ def test_next_host_gets_attachments_of_its_own(
     assert statuses(world, ids) == IN_USE
     [guest] = world.hosts["host2"][1].found.values()
     assert guest.admin_password == "secret"
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", FAILURES)
@@ -159,7 +161,7 @@ def test_build_that_fails_everywhere_frees_its_volumes(
     assert located is not None
     assert (located.server.vm_state, located.server.host) == ("error", None)
     assert statuses(world, ids) == FREE
-    world.assert_sound()
+    assert_sound(world)
     world.delete(server)
     world.settle()
     assert statuses(world, ids) == AFTER_DELETE
@@ -175,7 +177,7 @@ def test_reschedule_survives(world: World, sabotage: Sabotage, undone: str, mode
     assert is_active_on(world, server) == "host2"
     assert statuses(world, ids) == IN_USE
     assert sabotage.seen[undone, True] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("mode", [*FAILURES, *HARMLESS])
@@ -185,7 +187,7 @@ def test_burial_survives(world: World, sabotage: Sabotage, mode: Mode) -> None:
     _, ids = create(world)
     world.settle()
     assert statuses(world, ids) == FREE
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_host_that_goes_down_while_it_builds_is_shut_out(world: World, sabotage: Sabotage) -> None:
@@ -196,7 +198,7 @@ def test_host_that_goes_down_while_it_builds_is_shut_out(world: World, sabotage:
     world.settle()
     assert is_active_on(world, server) == "host2"
     assert statuses(world, ids) == IN_USE
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_volume_that_somebody_else_has(world: World) -> None:
@@ -229,7 +231,7 @@ def test_delete_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert world.find(server) is None
     assert statuses(world, ids) == AFTER_DELETE
     assert sabotage.seen[step, False] >= 1
-    world.assert_sound()
+    assert_sound(world)
 
 
 @pytest.mark.parametrize("step", ["reserve_volumes", "schedule", "hand_over", *AT_HOST])
@@ -244,7 +246,7 @@ def test_delete_while_the_worker_is_dead(
     world.settle()
     assert world.find(server) is None
     assert statuses(world, ids) == AFTER_DELETE
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_of_a_build_that_nobody_has_looked_at(world: World) -> None:
@@ -253,7 +255,7 @@ def test_delete_of_a_build_that_nobody_has_looked_at(world: World) -> None:
     world.delete(server)
     world.settle()
     assert statuses(world, ids) == AFTER_DELETE
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_delete_of_a_buried_server(world: World) -> None:
@@ -264,7 +266,7 @@ def test_delete_of_a_buried_server(world: World) -> None:
     world.delete(server)
     assert world.find(server) is None
     assert statuses(world, ids) == AFTER_DELETE
-    world.assert_sound()
+    assert_sound(world)
 
 
 def test_volume_that_cinder_keeps_does_not_hold_up_the_delete(world: World) -> None:
@@ -275,4 +277,4 @@ def test_volume_that_cinder_keeps_does_not_hold_up_the_delete(world: World) -> N
     world.settle()
     assert world.find(server) is None
     assert statuses(world, ids) == FREE
-    world.assert_sound()
+    assert_sound(world)
