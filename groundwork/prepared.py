@@ -8,7 +8,7 @@ it asks for the first time, and from then on names it only. Elsewhere it is exec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,22 +41,44 @@ class Prepared:
 
     def execute(self, tx: Transaction, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
         """Run it with a value for each name."""
-        if not tx.takes_blocks:
-            return tx.execute(self._statement, values)
-        connection = tx.connection
-        mariadb = self._mariadb
+        mariadb = self._held_by(tx)
         if mariadb is None:
-            mariadb = self._mariadb = _MariaDb(self._name, self._statement, connection.dialect)
-        if not self._is_held(connection, mariadb.prepared):
             return tx.execute(self._statement, values)
         try:
             return tx.execute(mariadb.asking, values)
         except _REFUSED as exc:
-            if _code_of(exc) != _UNKNOWN:
-                raise
-            # Something between us and the servers sent it to another one.
-            _held_of(connection)[self._name] = False
+            self._require_unknown(tx, exc)
             return tx.execute(self._statement, values)
+
+    def texts(self, tx: Transaction, values: Mapping[str, Any]) -> Sequence[str]:
+        """The same for a selection of one column of text, without what SQLAlchemy does around a statement.
+
+        That is most of the price of a question with a few rows for an answer.
+        """
+        mariadb = self._held_by(tx)
+        if mariadb is None:
+            return tx.execute(self._statement, values).scalars().all()
+        try:
+            return mariadb.texts(tx.connection, values)
+        except db_exc.DBError as exc:
+            self._require_unknown(tx, exc)
+            return tx.execute(self._statement, values).scalars().all()
+
+    def _held_by(self, tx: Transaction) -> _MariaDb | None:
+        """How to ask the server, which holds the statement by now; None where it is to be asked in full."""
+        if not tx.takes_blocks:
+            return None
+        mariadb = self._mariadb
+        if mariadb is None:
+            mariadb = self._mariadb = _MariaDb(self._name, self._statement, tx.connection.dialect)
+        return mariadb if self._is_held(tx.connection, mariadb.prepared) else None
+
+    def _require_unknown(self, tx: Transaction, exc: db_exc.DBError | sa.exc.DBAPIError) -> None:
+        """Raise what was refused, unless the server only did not know the statement; then it is not named again."""
+        if _code_of(exc) != _UNKNOWN:
+            raise exc
+        # Something between us and the servers sent it to another one.
+        _held_of(tx.connection)[self._name] = False
 
     def _is_held(self, connection: sa.Connection, sql: str) -> bool:
         """Whether the server holds it for this connection, by now."""
@@ -107,6 +129,31 @@ class _MariaDb:
         parameters = [_named(each, compiled.binds[each]) for each in set(marks.names)]
         # Values and results are of the same types as in full.
         self.asking = text.bindparams(*parameters).columns(*statement.selected_columns)
+        self._text = str(self.asking.compile(dialect=dialect))
+        self._fixed = {each.key: each.value for each in parameters if not each.required}
+        self._processors = {
+            each.key: processor
+            for each in parameters
+            if (processor := each.type.bind_processor(dialect)) is not None
+        }
+
+    def texts(self, connection: sa.Connection, values: Mapping[str, Any]) -> Sequence[str]:
+        """Ask by the driver alone. :raises DBError: as SQLAlchemy and oslo.db would have it."""
+        told = {**self._fixed, **values}
+        for name, processor in self._processors.items():
+            told[name] = processor(told[name])
+        driver = connection.connection
+        cursor = driver.cursor()
+        try:
+            cursor.execute(self._text, told)
+            return [row[0] for row in cursor.fetchall()]
+        except connection.dialect.loaded_dbapi.Error as exc:
+            if connection.dialect.is_disconnect(exc, driver.dbapi_connection, cursor):
+                connection.invalidate(exc)
+                raise db_exc.DBConnectionError(exc) from exc
+            raise db_exc.DBError(exc) from exc
+        finally:
+            cursor.close()
 
 
 def _named(name: str, bind: sa.BindParameter[Any]) -> sa.BindParameter[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,12 @@ BEFORE = Prepared(
     .where(NOTES.c.written_at < sa.bindparam("moment", type_=UtcTime))
     .order_by(NOTES.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+TEXTS = Prepared(
+    sa.select(NOTES.c.text)
+    .where(NOTES.c.written_at <= sa.bindparam("moment", type_=UtcTime), NOTES.c.id != 7)
+    .where(NOTES.c.text != sa.bindparam("other", type_=sa.String))
+    .order_by(NOTES.c.id)
 )
 ALL = Prepared(sa.select(NOTES.c.id).order_by(NOTES.c.id))
 
@@ -93,9 +100,34 @@ def test_values_and_results_have_their_types(narrow: Database) -> None:
             assert ALL.execute(tx, {}).scalars().all() == [1, 2, 3]
 
 
+def test_texts_are_what_the_whole_statement_gives(narrow: Database) -> None:
+    for _ in range(2):
+        with narrow.read() as tx:
+            for moment, other in ((LATE, "x"), (EARLY, "x"), (LATE, ODD), (LATE, "plain")):
+                values = {"moment": moment, "other": other}
+                found = TEXTS.texts(tx, values)
+                assert found == TEXTS.execute(tx, values).scalars().all()
+                wanted = [row for row in ROWS[:2] if row["written_at"] <= moment]  # type: ignore[operator]
+                assert found == [row["text"] for row in wanted if row["text"] != other]
+
+
+def test_texts_see_and_are_part_of_the_transaction(narrow: Database) -> None:
+    values = {"moment": LATE, "other": "plain"}
+    with contextlib.suppress(RuntimeError), narrow.write() as tx:
+        tx.execute(sa.insert(NOTES).values(id=9, text="new", written_at=EARLY))
+        assert TEXTS.texts(tx, values) == [ODD, "new"]
+        raise RuntimeError
+    with narrow.read() as tx:
+        assert TEXTS.texts(tx, values) == [ODD]
+
+
 def test_a_value_that_is_missing_is_refused(narrow: Database) -> None:
     with narrow.read() as tx, pytest.raises(db_exc.DBError, match="required for bind .* 'text'"):
         BY_TEXT.execute(tx, {})
+    with narrow.read() as tx:
+        TEXTS.texts(tx, {"moment": LATE, "other": ""})
+        with pytest.raises((db_exc.DBError, KeyError)):
+            TEXTS.texts(tx, {"moment": LATE})
 
 
 def test_each_sees_what_was_written_since(narrow: Database) -> None:
@@ -152,6 +184,26 @@ class TestMariaDb:
             tx.connection.exec_driver_sql(f"DEALLOCATE PREPARE {name}")
         for _ in range(2):
             assert ids(narrow) == [1, 2, 3]
+        with narrow.read() as tx:
+            TEXTS.texts(tx, {"moment": LATE, "other": ""})
+            name = list(tx.connection.info["prepared_statements"])[-1]
+            tx.connection.exec_driver_sql(f"DEALLOCATE PREPARE {name}")
+            for _ in range(2):
+                assert TEXTS.texts(tx, {"moment": LATE, "other": ""}) == [ODD, "plain"]
+
+    def test_a_connection_that_breaks_while_texts_are_asked_is_replaced(
+        self, narrow: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pooling, "_TRUSTED_S", 3600.0)
+        values = {"moment": LATE, "other": ""}
+        with narrow.read() as tx:
+            TEXTS.texts(tx, values)
+            number = int(tx.execute(sa.text("SELECT connection_id()")).scalar_one())
+        end(database_url, number)
+        with narrow.read() as tx, pytest.raises(db_exc.DBConnectionError):
+            TEXTS.texts(tx, values)
+        with narrow.read() as tx:
+            assert TEXTS.texts(tx, values) == [ODD, "plain"]
 
     def test_a_server_that_holds_as_many_as_it_may_is_asked_in_full(self, narrow: Database) -> None:
         with none_more(narrow):
@@ -163,6 +215,8 @@ class TestMariaDb:
         for _ in range(2):
             with pytest.raises(Exception, match="Unknown column 'absent'"):
                 ids(narrow, wrong)
+            with narrow.read() as tx, pytest.raises(Exception, match="Unknown column"):
+                wrong.texts(tx, {})
         assert ids(narrow) == [1, 2, 3]
 
 

@@ -74,7 +74,7 @@ class PageReader:
         if selection is None:
             selection = self._selections[tx.dialect] = selection_of(tx.dialect, self._query)
         try:
-            texts = selection.execute(tx).scalars().all()
+            texts = selection.read(tx)
         except (db_exc.DBError, sa.exc.DBAPIError) as exc:
             if self._query.matches and _is_about_pattern(exc):
                 raise Invalid("A regular expression in the filters cannot be used.") from exc
@@ -91,8 +91,8 @@ def find(
     tx: Transaction, uuid: str, *, with_deleted: bool = False, with_host: bool = False
 ) -> ServerRow | None:
     """One server as on a page, or None; deleted ones, and how its host is, only when asked for."""
-    text = one(tx.dialect, with_deleted, with_host).execute(tx, {"uuid": uuid}).scalar()
-    return None if text is None else _open(unpack(text))
+    found = one(tx.dialect, with_deleted, with_host).texts(tx, {"uuid": uuid})
+    return _open(unpack(found[0])) if found else None
 
 
 def _position_reader(sort: Sequence[Sort]) -> Callable[[Values], tuple[Any, ...]]:

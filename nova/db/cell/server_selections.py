@@ -6,7 +6,7 @@ takes longer than to ask a cell, so it is kept, with places for the values, by w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -35,11 +35,11 @@ class Selection:
     statement: sa.Select[Any] | Prepared
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def execute(self, tx: Transaction) -> sa.CursorResult[Any]:
+    def read(self, tx: Transaction) -> Sequence[str]:
         """The packed servers."""
         if isinstance(self.statement, Prepared):
-            return self.statement.execute(tx, self.values)
-        return tx.execute(self.statement, self.values)
+            return self.statement.texts(tx, self.values)
+        return tx.execute(self.statement, self.values).scalars().all()
 
 
 def selection_of(dialect: str, query: ServerQuery) -> Selection:
