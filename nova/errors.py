@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groundwork.errors import Conflict, NotFound, Problem
+from groundwork.errors import Conflict, NotFound, Problem, Unavailable
 
 
 class NoValidHost(Problem):
@@ -19,6 +19,10 @@ class ServerNotFound(NotFound):
 
 class OwnershipLost(Conflict):
     """Somebody else owns this step now: drop the result."""
+
+
+class NotBegun(Unavailable):
+    """What a step needs did not answer, and the step has certainly changed nothing yet."""
 
 
 class HardwareTaken(Conflict):

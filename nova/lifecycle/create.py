@@ -7,7 +7,8 @@ there on:
     reserve_volumes   SUPER      Cinder keeps the volumes for the server
     schedule          SUPER      hosts chosen and claimed in Placement, one call for all servers of the request; for
                                  members of a server group also reserved in the group (``group_places.py``)
-    hand_over         SUPER      the server and the rest of this operation move into the chosen cell
+    hand_over         SUPER      the server and the rest of this operation move into the chosen cell; one that does
+                                 not answer has got nothing yet, and ``schedule`` chooses again without it
     occupy_host       CONDUCTOR  nothing to do; its undo lets go of the host's hardware and takes the next alternate
                                  host, or releases claim and volumes
     claim_hardware    HOST       NUMA nodes, CPUs and devices of the host are the server's, if it asks for any
@@ -28,7 +29,7 @@ from typing import Any
 
 from groundwork.columns import now
 from groundwork.errors import Conflict
-from nova.db.api import builds
+from nova.db.api import builds, host_mappings
 from nova.domain.block_device import BlockDevice
 from nova.domain.hardware import Pins
 from nova.domain.request_spec import RequestSpec
@@ -55,14 +56,23 @@ class CreatePayload:
     alternates: tuple[Selection, ...] = ()
     #: What it holds of its host by number.
     pins: Pins = Pins()
+    #: Cells (uuids) that were chosen and did not answer; none of their hosts is chosen again.
+    silent_cells: tuple[str, ...] = ()
+
+
+# Cells that may prove to be silent before a build gives up. The scheduler leaves out what it knows to be down, so it
+# takes as many cells that die within the same seconds. More: a build goes round for longer; fewer: it fails although
+# another cell has room.
+_SILENT_CELLS = 5
 
 
 def _schedule(runs: Sequence[Run]) -> list[Outcome | Exception]:
     """Claim a host for each server. Run twice, the scheduler replaces the claims that are there already."""
     results: dict[int, Outcome | Exception] = {}
-    requests: dict[str, list[Run]] = {}
+    requests: dict[tuple[str, tuple[str, ...]], list[Run]] = {}
     for run in runs:
-        requests.setdefault(run.payload.reservation_id, []).append(run)
+        payload: CreatePayload = run.payload
+        requests.setdefault((payload.reservation_id, payload.silent_cells), []).append(run)
     for request in requests.values():
         try:
             results.update(_schedule_request(request))
@@ -74,12 +84,13 @@ def _schedule(runs: Sequence[Run]) -> list[Outcome | Exception]:
 def _schedule_request(request: Sequence[Run]) -> dict[int, Outcome | Exception]:
     first = request[0]
     tools: SuperTools = first.tools
-    group = first.payload.spec.group
-    if group is not None:
-        chosen = group_places.choose(request, group.uuid)
+    spec = _without_silent_cells(tools, first.payload)
+    if spec.group is not None:
+        asking = [replace(run, payload=replace(run.payload, spec=spec)) for run in request]
+        chosen = group_places.choose(asking, spec.group.uuid)
     else:
         uuids = [run.server.uuid for run in request]
-        chosen = tools.scheduling.select(first.context, first.payload.spec, uuids)
+        chosen = tools.scheduling.select(first.context, spec, uuids)
     return {
         run.operation_id: Outcome(
             payload=replace(
@@ -91,11 +102,46 @@ def _schedule_request(request: Sequence[Run]) -> dict[int, Outcome | Exception]:
     }
 
 
-def _release_claim(run: Run) -> None:
-    """Give back what was claimed, also when the scheduler died before it could say what."""
+def _without_silent_cells(tools: SuperTools, payload: CreatePayload) -> RequestSpec:
+    """What is asked of the scheduler: it may not know yet that these cells are down."""
+    spec = payload.spec
+    cell_ids = [cell.id for cell in tools.registry.all() if cell.uuid in payload.silent_cells]
+    if not cell_ids:
+        return spec
+    with tools.api_database.read() as tx:
+        hosts = host_mappings.list_mappings(tx, cell_ids=cell_ids)
+    return replace(spec, ignored_hosts=(*spec.ignored_hosts, *(each.host for each in hosts)))
+
+
+def _release_claim(run: Run) -> Outcome:
+    """Give back what was claimed, also when the scheduler died before it could say what.
+
+    When the chosen cell did not answer, another one is to be chosen, unless the user has named the host.
+    """
     tools: SuperTools = run.tools
     tools.placement.acting_for(run.context).delete_allocation(run.server.uuid)
     group_places.give_up(tools, run.server.uuid)
+    payload: CreatePayload = run.payload
+    chosen = payload.selection
+    is_forced = payload.spec.forced_host or payload.spec.forced_node
+    if (
+        chosen is None
+        or run.failure is None
+        or not run.failure.is_before_any_effect
+        or is_forced
+        or len(payload.silent_cells) >= _SILENT_CELLS
+    ):
+        return Outcome()
+    return Outcome(
+        payload=replace(
+            payload,
+            selection=None,
+            alternates=(),
+            silent_cells=(*payload.silent_cells, chosen.cell_uuid),
+        ),
+        details=f"without the host {chosen.host}: {run.failure.text}",
+        again=True,
+    )
 
 
 def _reserve_volumes(run: Run) -> Outcome:

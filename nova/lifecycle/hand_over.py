@@ -8,20 +8,31 @@ Two databases, no common transaction; the order makes it safe to stop anywhere a
    build request is what the API shows, and its sweeper repeats this step.
 3. If the user cancelled in between, the server is deleted in the cell like any other.
 
+A cell that does not answer when it is asked for the first time has got nothing: then the build goes back and is
+scheduled anew (``create.py``). But once a commit was sent to it, or an earlier run of this step may have sent one,
+the server may be there whatever the answer was, and nobody else may get it.
+
 A list reads build requests before it reads cells, so a server in transit is seen at least once.
 """
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from collections.abc import Callable
 
-from groundwork.database import Transaction
+from msgspec.structs import replace
+from oslo_db import exception as db_exc
+
+from groundwork.database import Transaction, is_curable
+from groundwork.errors import Unavailable
+from nova.cells.registry import Cell
 from nova.db import journal as rows
 from nova.db.api import builds
 from nova.db.cell import servers
 from nova.domain.selection import Selection
+from nova.errors import NotBegun
 from nova.lifecycle import delete
 from nova.lifecycle.tools import SuperTools
+from nova.saga.journal import Journal
 from nova.saga.operation import Run
 
 #: The last step that counts as done when the operation arrives in the cell: its host is chosen and claimed.
@@ -29,10 +40,16 @@ DONE_ABOVE = "occupy_host"
 
 
 def into_cell(run: Run, selection: Selection) -> None:
-    """Move the build to the cell of the selected host."""
+    """Move the build to the cell of the selected host.
+
+    :raises NotBegun: the cell does not answer, and this call has certainly written nothing there.
+    """
     tools: SuperTools = run.tools
     cell = tools.registry.by_uuid(selection.cell_uuid)
-    journal = tools.journal_of(cell.uuid)
+    try:
+        journal = tools.journal_of(cell.uuid)
+    except Unavailable as exc:
+        raise NotBegun(exc.text, internal=exc.internal, **exc.facts) from exc
     server = replace(
         run.server,
         host=selection.host,
@@ -56,10 +73,34 @@ def into_cell(run: Run, selection: Selection) -> None:
         )
         copy_events(tx, operation_id, events)
 
-    journal.database.run(place)
+    _run_in_cell(cell, journal, place)
     wanted = tools.api_database.run(lambda tx: builds.hand_over(tx, server.uuid, cell.id))
     if not wanted:
         delete.begin(journal, server, run.context)
+
+
+def _run_in_cell(cell: Cell, journal: Journal, work: Callable[[Transaction], None]) -> None:
+    """Do the work in the cell's database. :raises NotBegun: it did not answer, and no commit was sent to it."""
+    is_reached = may_be_committed = False
+
+    def watched(tx: Transaction) -> None:
+        nonlocal is_reached, may_be_committed
+        is_reached = True
+        work(tx)
+        # The commit follows. That it was not the last attempt does not matter: it may have succeeded unheard.
+        may_be_committed = True
+
+    try:
+        journal.database.run(watched)
+    except Exception as exc:
+        is_silence = isinstance(exc, db_exc.DBConnectionError) or not (
+            is_reached or is_curable(exc)
+        )
+        if may_be_committed or not is_silence:
+            raise
+        raise NotBegun(
+            f"Cell {cell.name} does not answer.", internal=str(exc), cell=cell.uuid
+        ) from exc
 
 
 def events_so_far(run: Run) -> list[dict[str, object]]:

@@ -164,20 +164,24 @@ class Journal:
         entry.save(outcome.server, outcome.payload)
         if not order.undoing:
             entry.host_succeeded()
-        return self._advance(entry, claimant, forward=outcome.forward)
+        return self._advance(entry, claimant, forward=outcome.forward, again=outcome.again)
 
-    def _advance(self, entry: Entry, claimant: Claimant | None, *, forward: bool) -> Order | None:
+    def _advance(
+        self, entry: Entry, claimant: Claimant | None, *, forward: bool, again: bool = False
+    ) -> Order | None:
         """Go to what follows a step that ran, was undone, or was left out."""
         if entry.server is None:
             entry.end(State.INTERRUPTED)
             return None
+        cured = {"failure": None} if forward or again else {}
+        if again and not entry.row.cancel_requested:
+            return entry.go_to(entry.step, State.RUNNING, claimant, cured)
         undoing = entry.state is State.UNDOING and not forward
         if entry.row.cancel_requested and not undoing:
             return self._turn_round(entry, claimant, inclusive=True)
         following = entry.before(inclusive=False) if undoing else entry.after()
         if following is not None:
             state = State.UNDOING if undoing else State.RUNNING
-            cured = {"failure": None} if forward else {}
             return entry.go_to(following, state, claimant, cured)
         if not undoing:
             entry.end(State.DONE)
@@ -202,6 +206,13 @@ class Journal:
         if entry.server is None:
             entry.end(State.INTERRUPTED)
             return None
+        if (
+            entry.step.no_return
+            and not order.undoing
+            and failure.is_before_any_effect
+            and order.attempt == 1
+        ):
+            return self._go_back(entry, failure, claimant)
         stubborn = order.undoing or entry.operation.forward_only or entry.step.no_return
         tries = STUBBORN_TRIES if stubborn else entry.step.tries if failure.is_transient else 1
         if order.attempt < tries:

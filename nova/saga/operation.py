@@ -9,6 +9,7 @@ from typing import Any
 
 from groundwork.context import RequestContext
 from nova.domain.server import Server
+from nova.errors import NotBegun
 
 
 class Place(StrEnum):
@@ -67,6 +68,11 @@ class Failure:
     is_transient: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_before_any_effect(self) -> bool:
+        """Whether the run of the step that failed so has certainly changed nothing; earlier runs may have."""
+        return self.kind == NotBegun.__name__
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -96,6 +102,9 @@ class Outcome:
     details: str | None = None
     #: From an undo only: this way was cured, the operation goes forward again after this step.
     forward: bool = False
+    #: From an undo only: this way was cured, the operation goes forward again with this very step. A cancelled one is
+    #: undone all the same.
+    again: bool = False
     #: The journal of the operation continues elsewhere (another database) or is gone: nothing to record here.
     moved: bool = False
 
@@ -128,7 +137,8 @@ class Step:
     #: All operations that wait at this step are given to one call.
     batch: bool = False
     #: Once begun it must be completed: it is tried again whatever its failure, and neither failure nor cancelling
-    #: turns the operation back from here.
+    #: turns the operation back from here. Only when its first run says that nothing was begun (``NotBegun``), the
+    #: operation is undone: of later runs nobody knows what those before them have done.
     no_return: bool = False
     #: Tries while failures are transient.
     tries: int = 3

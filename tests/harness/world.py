@@ -7,7 +7,7 @@ the hypervisors are small models whose whole state can be looked at.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,8 @@ class World:
             )
             for cell in self.registry.all()
         }
+        #: How the journals of cells are reached from above them.
+        self.journal_from_above: Callable[[str], Journal] = lambda uuid: self.journals[uuid]
         limits = StoredLimits(self.api, DefaultLimits(instances=-1, cores=-1, ram=-1))
         self.intake = Intake(api_database=self.api, limits=limits, api_bus=ApiBus(self.queue))  # type: ignore[arg-type]
         self.settling = Settling(
@@ -136,6 +138,7 @@ class World:
         extra_specs: Mapping[str, str] | None = None,
         pci_requests: tuple[PciRequest, ...] = (),
         devices: tuple[BlockDevice, ...] = (),
+        forced_host: str | None = None,
     ) -> Sequence[Server]:
         """Accept a create request; nothing runs yet."""
         flavor = Flavor(
@@ -167,6 +170,7 @@ class World:
             image_id="image",
             group=group,
             pci_requests=pci_requests,
+            forced_host=forced_host,
         )
         request = CreateRequest(
             template=template, spec=spec, min_count=count, max_count=count, admin_password="secret"
@@ -297,7 +301,7 @@ class World:
                 scatter=self.scatter,
                 scheduling=self.chooser,
                 placement=claims,
-                journal_of=lambda uuid: self.journals[uuid],
+                journal_of=lambda uuid: self.journal_from_above(uuid),
                 attachments=self.attachments,
             )
         if host is None:
