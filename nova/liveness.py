@@ -22,6 +22,11 @@ def is_up(service: Reporting, now: datetime, service_down_time_s: int) -> bool:
     A report from the future counts by its distance as well: a host whose clock ran ahead would otherwise seem alive
     for that long after its death.
     """
-    if service.forced_down or service.last_seen_up is None:
+    return not service.forced_down and has_reported(service.last_seen_up, now, service_down_time_s)
+
+
+def has_reported(last_seen_up: datetime | None, now: datetime, service_down_time_s: int) -> bool:
+    """The same, whatever operators say."""
+    if last_seen_up is None:
         return False
-    return abs(now - service.last_seen_up) <= timedelta(seconds=service_down_time_s)
+    return abs(now - last_seen_up) <= timedelta(seconds=service_down_time_s)

@@ -93,7 +93,9 @@ class Registry:
 
     def forget(self) -> None:
         """Read the mappings anew at the next question."""
-        self._read_at = None
+        # A reading that somebody else has begun may not have seen what is asked for.
+        with self._lock:
+            self._read_at = None
 
     def _find(self, wanted: Callable[[Cell], bool], name: str) -> Cell:
         for _ in range(2):

@@ -15,6 +15,7 @@ from nova.audit.auditor import Auditor
 from nova.audit.daemon import AuditDaemon
 from nova.cells.discovery import discover_hosts
 from nova.cells.registry import Cell, Registry
+from nova.cells.reports import Cell0Reports
 from nova.cells.scatter import Scatter
 from nova.cells.target import Targets, with_timeouts
 from nova.cells.templates import fill
@@ -73,6 +74,11 @@ class Plane:
         )
 
     @cached_property
+    def reports(self) -> Cell0Reports:
+        """Where services above the cells report."""
+        return Cell0Reports(self.registry, self.targets)
+
+    @cached_property
     def scatter(self) -> Scatter:
         """How to ask many of them."""
         return Scatter(
@@ -111,7 +117,7 @@ class Plane:
         return SuperConductor(
             tools=tools,
             api_bus=self.bus,
-            services_database=self.targets.database(self.registry.cell0()),
+            reports=self.reports,
             identity=identity,
             threads=conf.rpc_threads,
             service_down_time_s=conf.service_down_time,
@@ -150,7 +156,7 @@ class Plane:
                 selector=selector, rehearsal=rehearsal, placement_for=self.placement.acting_for
             ),
             bus=self.bus,
-            services_database=self.targets.database(self.registry.cell0()),
+            reports=self.reports,
             identity=identity,
             threads=conf.rpc_threads,
             report_interval_s=conf.report_interval,

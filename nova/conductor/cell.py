@@ -24,7 +24,7 @@ from nova.conductor.messages import (
 from nova.db.cell import compute_nodes, hardware_pins, server_migrations, servers, services
 from nova.domain.hardware import Pins
 from nova.errors import HardwareTaken
-from nova.life_signs import LifeSigns
+from nova.life_signs import LifeSigns, OneDatabase
 from nova.lifecycle.confirm_resize import CONFIRM
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.states import VmState
@@ -194,13 +194,15 @@ class CellConductor:
             claimant=Claimant(identity.owner, identity.incarnation, places),
             tools=CellTools(database=database, placement=placement, attachments=attachments),
         )
+        # Another database is another configuration of this cell's services, and a restart of them.
+        reports = OneDatabase(database)
         sweeper = Sweeper(
             journal,
-            liveness=ReportedLiveness(database, service_down_time_s=service_down_time_s),
+            liveness=ReportedLiveness(reports, identity, service_down_time_s=service_down_time_s),
             places=(Place.CONDUCTOR, *sorted(COMPUTES)),
             hinter=self._hinter,
         )
-        self._life = LifeSigns(database, identity, topic=CONDUCTOR_TOPIC)
+        self._life = LifeSigns(reports, identity, topic=CONDUCTOR_TOPIC)
         self._periodics = (
             Periodic("conductor-report", report_interval_s, self._life.report),
             Periodic("conductor-sweep", SWEEP_S, sweeper.sweep),

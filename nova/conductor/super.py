@@ -8,12 +8,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from groundwork.context import RequestContext
-from groundwork.database import Database
 from nova.conductor.cell import SWEEP_S
 from nova.conductor.cell_work import SWEEP_CELLS_S, CellWork
 from nova.conductor.liveness import ReportedLiveness
 from nova.conductor.settling import SETTLE_S, Settling
-from nova.life_signs import LifeSigns
+from nova.life_signs import LifeSigns, ReportingDatabase
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import SuperTools
 from nova.periodic import Periodic
@@ -51,13 +50,13 @@ class SuperConductor:
         *,
         tools: SuperTools,
         api_bus: Bus,
-        services_database: Database,
+        reports: ReportingDatabase,
         identity: Identity,
         threads: int,
         service_down_time_s: int,
         report_interval_s: float,
     ) -> None:
-        """``services_database``: where the global services report, which is cell0's."""
+        """``reports``: where the services above the cells report, which is in cell0."""
         places = frozenset({Place.SUPER})
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="super-steps")
         self._hinter = LocalHinter(
@@ -73,7 +72,7 @@ class SuperConductor:
             claimant=Claimant(identity.owner, identity.incarnation, places),
             tools=tools,
         )
-        liveness = ReportedLiveness(services_database, service_down_time_s=service_down_time_s)
+        liveness = ReportedLiveness(reports, identity, service_down_time_s=service_down_time_s)
         sweeper = Sweeper(journal, liveness=liveness, places=(Place.SUPER,), hinter=self._hinter)
         self._cells = CellWork(
             tools=tools,
@@ -84,7 +83,7 @@ class SuperConductor:
         settling = Settling(
             api_database=tools.api_database, registry=tools.registry, scatter=tools.scatter
         )
-        self._life = LifeSigns(services_database, identity, topic=SUPER_TOPIC)
+        self._life = LifeSigns(reports, identity, topic=SUPER_TOPIC)
         self._periodics = (
             Periodic("super-report", report_interval_s, self._life.report),
             Periodic("super-sweep", SWEEP_S, sweeper.sweep),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from groundwork.database import Database
-from nova.life_signs import LifeSigns
+from nova.life_signs import LifeSigns, ReportingDatabase
 from nova.periodic import Periodic
 from nova.rpc.bus import Address, Bus
 from nova.scheduler.messages import SCHEDULER_TOPIC
@@ -21,15 +20,18 @@ class SchedulerDaemon:
         *,
         endpoint: SchedulerEndpoint,
         bus: Bus,
-        services_database: Database,
+        reports: ReportingDatabase,
         identity: Identity,
         threads: int,
         report_interval_s: float,
         discover_hosts: Callable[[], object],
         discover_interval_s: int,
     ) -> None:
-        """``discover_interval_s``: -1 never, 0 with every report, otherwise seconds."""
-        self._life = LifeSigns(services_database, identity, topic=SCHEDULER_TOPIC)
+        """``reports``: where the services above the cells report.
+
+        ``discover_interval_s``: -1 never, 0 with every report, otherwise seconds.
+        """
+        self._life = LifeSigns(reports, identity, topic=SCHEDULER_TOPIC)
         self._server = bus.serve(
             Address(SCHEDULER_TOPIC, server=identity.host), endpoint, threads=threads
         )
