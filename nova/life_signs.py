@@ -10,7 +10,8 @@ from typing import Protocol
 from groundwork.columns import now
 from groundwork.database import Database
 from nova.db.cell import services
-from nova.service import SERVICE_VERSION, Identity
+from nova.domain.service_versions import SERVICE_VERSION
+from nova.service import Identity
 
 LOG = logging.getLogger(__name__)
 

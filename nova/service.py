@@ -6,12 +6,6 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Protocol
 
-#: Grows when this release can do something that computes of an older one cannot.
-SERVICE_VERSION = 1
-
-#: The oldest compute that may run beside this release: what the release before this one reported last.
-OLDEST_COMPUTE_VERSION = 1
-
 
 class Daemon(Protocol):
     """A part of a process."""

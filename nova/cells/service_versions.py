@@ -16,7 +16,7 @@ UNKNOWN = 0
 def minimum_service_version(
     scatter: Scatter, cells: Iterable[Cell], *, binary: str = COMPUTE
 ) -> int:
-    """The smallest version (see ``nova.service.SERVICE_VERSION``) among the services of this binary in these cells.
+    """The smallest version (see ``nova.domain.service_versions``) among the services of this binary in these cells.
 
     Services that are down or disabled count: they come back as they were. A cell that does not answer may hold older
     ones, so its silence makes the answer :data:`UNKNOWN`; and so do cells none of which has such a service.

@@ -15,6 +15,7 @@ from nova.compute.hardware import HardwarePolicy
 from nova.compute.inventory import InventoryReporter
 from nova.compute.monitors import Monitors
 from nova.domain.console import ConsoleAccess
+from nova.domain.service_versions import SERVICE_VERSION
 from nova.lifecycle.host_messages import CacheImages, OpenConsole, TakeExternalEvents
 from nova.lifecycle.operations import OPERATIONS
 from nova.lifecycle.tools import HostTools
@@ -24,7 +25,7 @@ from nova.saga.hints import BusHinter
 from nova.saga.messages import COMPUTE_TOPIC, LookAt
 from nova.saga.operation import COMPUTES, Claimant, Place
 from nova.saga.worker import LOOK_AGAIN_S, Worker
-from nova.service import SERVICE_VERSION, Identity
+from nova.service import Identity
 from nova.virt.driver import Driver, ImageCache, NodeFacts
 
 LOG = logging.getLogger(__name__)

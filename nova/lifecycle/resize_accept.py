@@ -78,11 +78,11 @@ class MoveIntake:
     ) -> None:
         """Begin to resize.
 
-        :raises Conflict: locked, in a wrong state, or its host is down.
+        :raises Conflict: locked, in a wrong state, or its host is down or too old.
         :raises Invalid: the flavor is the one that the server has, or has no disk.
         :raises OverQuota: the larger of both flavors does not fit.
         """
-        journal = self._may_move(context, located, RESIZE.action)
+        journal, too_old = self._may_move(context, located, RESIZE.action)
         server = located.server
         if flavor.flavorid == server.flavor.flavorid:
             raise Invalid("When resizing, instances must change flavor!")
@@ -90,8 +90,8 @@ class MoveIntake:
             raise Invalid("Resize to zero disk flavor is not allowed.")
         spec = self._counting.spec_for(located, flavor)
         require_alike_everywhere(server, spec)
-        if not self._same_host:
-            spec = replace(spec, ignored_hosts=(str(server.host),))
+        left_out = too_old if self._same_host else (str(server.host), *too_old)
+        spec = replace(spec, ignored_hosts=left_out)
         self._counting.count_larger(server, spec)
         request = MoveRequest(RESIZE.action, spec, auto_disk_config)
         resize_begin.begin(context, journal, located, request)
@@ -99,16 +99,16 @@ class MoveIntake:
     def migrate(self, context: RequestContext, located: Located, host: str | None) -> None:
         """Begin to migrate, to ``host`` where one is named; never to the host where the server is.
 
-        :raises Conflict: locked, in a wrong state, or its host is down.
+        :raises Conflict: locked, in a wrong state, its host is down, or one of both hosts is too old.
         :raises Invalid: there is no such host, or the server is on it.
         """
-        journal = self._may_move(context, located, MIGRATE.action)
+        journal, too_old = self._may_move(context, located, MIGRATE.action)
         server = located.server
         if host is not None:
-            self._hosts.require_other(server, host)
+            self._hosts.require_destination(server, host, too_old)
         spec = self._counting.spec_for(located, server.flavor)
         require_alike_everywhere(server, spec)
-        spec = replace(spec, requested_host=host, ignored_hosts=(str(server.host),))
+        spec = replace(spec, requested_host=host, ignored_hosts=(str(server.host), *too_old))
         self._counting.mark(server, spec)
         resize_begin.begin(context, journal, located, MoveRequest(MIGRATE.action, spec))
 
@@ -131,12 +131,15 @@ class MoveIntake:
         assert migration.origin is not None
         self._counting.count_only(located, migration.origin.flavor)
 
-    def _may_move(self, context: RequestContext, located: Located, verb: str) -> Journal:
+    def _may_move(
+        self, context: RequestContext, located: Located, verb: str
+    ) -> tuple[Journal, tuple[str, ...]]:
+        """The journal of the server's cell, and the hosts in it that are too old for moves."""
         cell, host = require_movable(context, located, verb)
         journal = self._journal_of(cell)
         with journal.database.read() as tx:
-            self._hosts.require_up(tx, host)
-        return journal
+            too_old = self._hosts.require_able(tx, located.server, host)
+        return journal, too_old
 
     def _answer(self, context: RequestContext, located: Located, answer: Answer) -> Migration:
         """Begin the answer; the move that it is for."""

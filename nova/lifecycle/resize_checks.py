@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from nova.db.cell import services
 from nova.domain.pci_aliases import EXTRA_SPEC
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
+from nova.domain.service_versions import MOVES_VERSION
 from nova.lifecycle import hardware
 from nova.lifecycle.states import VmState, require_resting, require_unlocked
 from nova.liveness import is_up
@@ -76,8 +77,29 @@ class HostChecks:
         if service is None or not is_up(service, self._clock(), self._down_time_s):
             raise Conflict("Service is unavailable at this time.", host=host)
 
-    def require_other(self, server: Server, host: str) -> None:
-        """:raises Invalid: there is no such host, or the server is on it."""
+    def require_able(self, tx: Transaction, server: Server, host: str) -> tuple[str, ...]:
+        """The hosts of the cell to which nothing can be moved, as their computes are of too old a release.
+
+        ``tx`` is of the server's cell, and ``host`` where it is.
+
+        :raises Conflict: its compute service is down, there is none, or it is too old itself.
+        """
+        self.require_up(tx, host)
+        too_old = services.hosts_older_than(tx, services.COMPUTE, MOVES_VERSION)
+        if host in too_old:
+            raise Conflict(
+                f"Instance {server.uuid} cannot be moved: the compute service of its host is too old, and has to be "
+                "upgraded first.",
+                host=host,
+            )
+        return too_old
+
+    def require_destination(self, server: Server, host: str, too_old: Collection[str]) -> None:
+        """``too_old``: see :meth:`require_able`.
+
+        :raises Invalid: there is no such host, or the server is on it.
+        :raises Conflict: its compute service is too old.
+        """
         with self._api_database.read() as tx:
             known = host_mappings.find(tx, host)
         if known is None:
@@ -85,4 +107,10 @@ class HostChecks:
         if host == server.host:
             raise Invalid(
                 f"Cannot migrate instance {server.uuid} to host {host}: it is there already."
+            )
+        if host in too_old:
+            raise Conflict(
+                f"Cannot migrate instance {server.uuid} to host {host}: its compute service is too old, and has to be "
+                "upgraded first.",
+                host=host,
             )

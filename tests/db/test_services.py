@@ -137,3 +137,18 @@ def test_minimum_version_is_that_of_the_oldest(cell_database: Database) -> None:
         ):
             services.register(tx, host, binary, "one", version=version, now=NOW)
         assert services.minimum_version(tx, "nova-compute") == 5
+
+
+def test_hosts_with_older_services_are_told_apart_by_binary(cell_database: Database) -> None:
+    with cell_database.write() as tx:
+        for host, binary, version in (
+            ("c", "nova-compute", 1),
+            ("a", "nova-compute", 1),
+            ("b", "nova-compute", 2),
+            ("d", "nova-conductor", 1),
+        ):
+            row = services.register(tx, host, binary, "one", version=version, now=NOW)
+            # Those that are down count: they come back as they were.
+            services.force_down(tx, row.uuid, host == "c")
+        assert services.hosts_older_than(tx, "nova-compute", 2) == ("a", "c")
+        assert services.hosts_older_than(tx, "nova-compute", 1) == ()

@@ -33,6 +33,7 @@ from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
 from nova.domain.server_group import ServerGroup
+from nova.domain.service_versions import SERVICE_VERSION
 from nova.errors import ServerNotFound
 from nova.lifecycle.accept import CreateRequest, Intake
 from nova.lifecycle.operations import OPERATIONS
@@ -120,7 +121,9 @@ class World:
         """The hosts report now, and never again: tests are faster than ``service_down_time``."""
         for host, (cell, _) in self.hosts.items():
             self.journals[cell].database.run(
-                lambda tx, host=host: services.register(tx, host, services.COMPUTE, "1", version=1)  # type: ignore[misc]
+                lambda tx, host=host: services.register(  # type: ignore[misc]
+                    tx, host, services.COMPUTE, "1", version=SERVICE_VERSION
+                )
             )
         with self.api.write() as tx:
             for host, (cell, _) in self.hosts.items():

@@ -15,7 +15,7 @@ from nova.cmd.manage.deployment import Deployment
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import host_mappings
 from nova.db.cell import compute_nodes, services
-from nova.service import OLDEST_COMPUTE_VERSION
+from nova.domain.service_versions import OLDEST_COMPUTE_VERSION
 
 T = TypeVar("T")
 

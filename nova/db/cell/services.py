@@ -181,6 +181,16 @@ def minimum_version(tx: Transaction, binary: str) -> int | None:
     return tx.execute(statement).scalar_one()
 
 
+def hosts_older_than(tx: Transaction, binary: str, version: int) -> tuple[str, ...]:
+    """The hosts whose service of this binary is older, up or not: it comes back as it was."""
+    statement = (
+        sa.select(services.c.host)
+        .where(services.c.binary == binary, services.c.version < version)
+        .order_by(services.c.host)
+    )
+    return tuple(tx.execute(statement).scalars())
+
+
 def enable(tx: Transaction, uuid: str, *, now: datetime | None = None) -> bool:
     """Let the service be chosen again and forget why it was not; False when there is no such service."""
     return _update(tx, uuid, now, disabled=False, disabled_reason=None)

@@ -8,13 +8,17 @@ import pytest
 
 from groundwork.errors import Conflict
 from nova.db.api.instance_mappings import Usage
+from nova.db.cell import services
 from nova.domain.server import Server
+from nova.domain.service_versions import MOVES_VERSION
 from nova.lifecycle.confirm_resize import CONFIRM_RESIZE
 from nova.lifecycle.delete import DELETE
 from nova.lifecycle.resize import RESIZE
 from nova.lifecycle.revert_resize import REVERT_RESIZE
 from nova.lifecycle.volumes import has_volumes
 from tests.harness import moves, readings
+from tests.harness.databases import CELL1
+from tests.harness.hosts import Hypervisor
 from tests.harness.moves import confirm, holds, made, migrate, resize, revert, where
 from tests.harness.sabotage import Mode, Sabotage
 from tests.harness.soundness import assert_sound
@@ -303,6 +307,48 @@ def test_a_source_that_is_down_does_not_keep_a_move_from_being_confirmed(world: 
     world.settle()
     world.hosts["host1"][1].destroy(server.uuid)
     assert_confirmed(world, server)
+
+
+def age(world: World, host: str) -> None:
+    """The compute of this host becomes one of the first release."""
+    cell, _ = world.hosts[host]
+    world.journals[cell].database.run(
+        lambda tx: services.register(tx, host, services.COMPUTE, "1", version=MOVES_VERSION - 1)
+    )
+
+
+def test_a_host_that_is_too_old_for_moves_keeps_its_servers(world: World) -> None:
+    """While a cloud is upgraded; what its compute does not know it would never do."""
+    server = made(world)
+    age(world, "host1")
+    with pytest.raises(Conflict, match="the compute service of its host is too old"):
+        resize(world, server)
+    with pytest.raises(Conflict, match="the compute service of its host is too old"):
+        migrate(world, server)
+    assert_unharmed(world, server)
+
+
+def test_no_server_is_moved_to_a_host_that_is_too_old(world: World) -> None:
+    server = made(world)
+    age(world, "host2")
+    with pytest.raises(Conflict, match="to host host2: its compute service is too old"):
+        migrate(world, server, "host2")
+    assert_unharmed(world, server)
+    for begin in (resize, migrate):
+        begin(world, server)
+        world.settle()
+        assert_unharmed(world, server)
+
+
+def test_a_destination_that_is_too_old_is_passed_over(world: World) -> None:
+    world.hosts["host4"] = (CELL1, Hypervisor(host="host4"))
+    world.chooser.offers = [world.offer(host) for host in ("host1", "host2", "host4")]
+    server = made(world)
+    age(world, "host2")
+    migrate(world, server)
+    world.settle()
+    assert where(world, server) == ("resized", "host4", "1")
+    assert_sound(world)
 
 
 def test_a_smaller_flavor_counts_once_it_is_confirmed(world: World) -> None:
