@@ -90,13 +90,20 @@ def _run_in_cell(cell: Cell, journal: Journal, work: Callable[[Transaction], Non
         # The commit follows. That it was not the last attempt does not matter: it may have succeeded unheard.
         may_be_committed = True
 
+    def is_silence(exc: Exception) -> bool:
+        return isinstance(exc, db_exc.DBConnectionError) or not (is_reached or is_curable(exc))
+
     try:
-        journal.database.run(watched)
+        try:
+            with journal.database.write() as tx:
+                watched(tx)
+        except Exception as exc:
+            # Where no connection can be made, ten tries would only take ten times as long to say so.
+            if not is_curable(exc) or (is_silence(exc) and not is_reached):
+                raise
+            journal.database.run(watched)
     except Exception as exc:
-        is_silence = isinstance(exc, db_exc.DBConnectionError) or not (
-            is_reached or is_curable(exc)
-        )
-        if may_be_committed or not is_silence:
+        if may_be_committed or not is_silence(exc):
             raise
         raise NotBegun(
             f"Cell {cell.name} does not answer.", internal=str(exc), cell=cell.uuid

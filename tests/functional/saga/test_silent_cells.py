@@ -35,6 +35,7 @@ class Shaky(Database):
     """A database whose connections break as it is told."""
 
     refuses = False
+    refusals = 0
     #: The next transaction breaks when it has done its work, before it is committed.
     breaks = False
     #: The next commit succeeds, its answer gets lost, and the database is gone.
@@ -43,6 +44,7 @@ class Shaky(Database):
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         if self.refuses:
+            self.refusals += 1
             raise db_exc.DBConnectionError("connection refused")
         with super().write() as tx:
             if self.breaks:
@@ -148,6 +150,8 @@ def test_a_build_for_a_dead_cell_goes_to_another_one(world: World, ways: Ways, h
         ("conductor_hand_over", "Success"),
         ("compute_spawn", "Success"),
     ]
+    if how == "refuses":
+        assert ways.database(CELL2).refusals == 1
     ways.repair()
     world.settle()
     assert_sound(world)
