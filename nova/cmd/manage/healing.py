@@ -10,15 +10,15 @@ from enum import Enum, auto
 
 from groundwork.errors import Conflict, Invalid, NotFound, Problem
 from nova.cells.registry import Cell
-from nova.clients.candidates import AllocationRequest, CandidateQuery
+from nova.clients.candidates import AllocationRequest
 from nova.clients.placement import Placement
-from nova.clients.placement_errors import NoRoom
 from nova.clients.providers import Allocation
 from nova.cmd.manage.deployment import Deployment
 from nova.db.api import instance_mappings, mapped_servers
 from nova.db.cell import compute_nodes, server_scan, servers
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
+from nova.lifecycle.node_claims import place_at_node
 from nova.scheduler.demand import candidate_query
 
 _BAD_INPUT = 127
@@ -166,26 +166,10 @@ class _Healer:
 
         :raises Invalid: the flavor makes no sense.
         :raises NotFound: the node has no provider.
-        :raises NoRoom: it asks for devices of the node, and there are none left.
+        :raises NoRoom: it asks for what is not on the node itself (devices, shared disk), and there is not enough left.
         """
-        query = candidate_query(self._spec_of(server), in_tree=node_uuid)
-        offered = self._placement.inventories(node_uuid).value
-        if len(query.groups) == 1 and not query.groups[0].suffix:
-            amounts = query.groups[0].resources
-            if amounts.keys() <= offered.keys():
-                return AllocationRequest({node_uuid: amounts}, {})
-        # Something is not on the node itself but on a provider below it, and which one Placement knows. Traits of the
-        # node do not matter: the server is there, whatever they are now.
-        groups = tuple(
-            group if group.suffix else replace(group, required=(), forbidden=())
-            for group in query.groups
-        )
-        found = self._placement.candidates(
-            CandidateQuery(groups=groups, limit=1, isolate=query.isolate)
-        )
-        if not found.requests:
-            raise NoRoom(f"Node {server.node} has no room for what the flavor asks for.")
-        return found.requests[0]
+        query = candidate_query(self._spec_of(server))
+        return place_at_node(self._placement, query, node_uuid)
 
     def _spec_of(self, server: Server) -> RequestSpec:
         with self._deployment.api_database().read() as tx:
