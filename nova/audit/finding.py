@@ -55,7 +55,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorrectAllocation:
-    """Let a living server hold exactly ``wanted`` in place of what it was seen to hold (generation None: nothing)."""
+    """Let a living server hold exactly ``wanted`` in place of what it was seen to hold (generation None: nothing).
+
+    ``host`` and ``node``: where it is. With ``migration_uuid`` it is that unanswered move of the server which holds:
+    what the server was at the host and node that it has left.
+    """
 
     server_uuid: str
     cell_uuid: str
@@ -63,6 +67,7 @@ class CorrectAllocation:
     node: str | None
     wanted: Mapping[str, Mapping[str, int]]
     seen_generation: int | None
+    migration_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from nova.clients.placement import Placement
 from nova.db import journal as rows
 from nova.db.api import builds, census
 from nova.lifecycle import repair
-from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation
+from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation, WantedSource
 from nova.saga.journal import Journal
 from nova.saga.operation import Place, State
 from nova.saga.sweeper import free_orphans
@@ -119,12 +119,14 @@ class Repairer:
                 return self._forget_host(wanted)
 
     def _correct_allocation(self, wanted: CorrectAllocation) -> str | Outcome:
-        allocation = WantedAllocation(
-            wanted.host, wanted.node, wanted.wanted, wanted.seen_generation
-        )
-        return self._begin(
-            wanted.cell_uuid, Seen(wanted.server_uuid), RepairPayload(allocation=allocation)
-        )
+        resources, generation = wanted.wanted, wanted.seen_generation
+        if wanted.migration_uuid is None:
+            allocation = WantedAllocation(wanted.host, wanted.node, resources, generation)
+            payload = RepairPayload(allocation=allocation)
+        else:
+            source = WantedSource(wanted.migration_uuid, resources, generation)
+            payload = RepairPayload(source=source)
+        return self._begin(wanted.cell_uuid, Seen(wanted.server_uuid), payload)
 
     def _settle(self, wanted: SettleServer) -> str | Outcome:
         seen = Seen(wanted.server_uuid, wanted.task_state, wanted.vm_state, wanted.updated_at)

@@ -15,7 +15,7 @@ from nova.clients.placement import Placement
 from nova.db.api import census as api_census
 from nova.db.api.census import Counted
 from nova.db.cell import census, services
-from nova.db.cell.census import CountedServer, Node
+from nova.db.cell.census import CountedServer, Node, UnansweredMove
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -121,6 +121,10 @@ class View:
     def servers_on(self, cell: Cell, node: Node) -> Sequence[CountedServer]:
         """The living servers of a node."""
         return self.ask(cell, lambda tx: census.living_on(tx, node.host, node.name))
+
+    def moves_from(self, cell: Cell, node: Node) -> Sequence[UnansweredMove]:
+        """The moves away from a node that wait for an answer."""
+        return self.ask(cell, lambda tx: census.unanswered_from(tx, node.host, node.name))
 
     def mappings(self) -> Iterator[Sequence[Counted]]:
         """All mappings that count, of the cells looked through, a page at a time."""

@@ -1,6 +1,7 @@
 """Repair a server of which the audit has found that something about it does not fit together.
 
     correct_allocation   CONDUCTOR  the server holds in Placement what its flavor needs on its node, and nothing else
+    correct_source       CONDUCTOR  its move, which waits for an answer, holds what the server was where it came from
     settle               CONDUCTOR  nothing to do; recorded with it, the task that nobody works on is over
 
 A repair holds no task_state: it gives way to whatever a user begins meanwhile. So each step looks whether the world
@@ -21,8 +22,9 @@ from groundwork.database import Transaction
 from groundwork.errors import Conflict, Invalid
 from nova.clients.placement_errors import ConcurrentUpdate
 from nova.db import journal as journal_rows
-from nova.db.cell import faults, servers
+from nova.db.cell import faults, server_migrations, servers
 from nova.domain.server import Server
+from nova.lifecycle.resize_claims import INSTANCE, MIGRATION
 from nova.lifecycle.states import VmState
 from nova.lifecycle.tools import CellTools
 from nova.saga.journal import Journal
@@ -42,10 +44,20 @@ class WantedAllocation:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedSource:
+    """What the move shall hold while it waits for an answer; generation None: it was seen to hold nothing."""
+
+    migration_uuid: str
+    resources: Mapping[str, Mapping[str, int]]
+    seen_generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RepairPayload:
     """What is to be repaired; None: that is in order."""
 
     allocation: WantedAllocation | None = None
+    source: WantedSource | None = None
     #: The task_state that nobody works on is removed; a build that nobody works on has failed.
     settle: bool = False
 
@@ -63,33 +75,57 @@ class Seen:
 _GIVES_WAY = "what it put right stays right, and what it left alone needs no undo"
 
 
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who is to hold it, and at which node people look for room."""
+
+    uuid: str
+    consumer_type: str
+    node: str | None
+
+
 def _correct_allocation(run: Run) -> Outcome:
-    """Replace what the server holds, unless something has changed; run twice, the second run finds it done."""
-    tools: CellTools = run.tools
     server, wanted = run.server, run.payload.allocation
     if (server.host, server.node) != (wanted.host, wanted.node):
         return Outcome(details="left alone: the server has moved meanwhile")
+    return _hold(run, _Holder(server.uuid, INSTANCE, server.node), wanted)
+
+
+def _correct_source(run: Run) -> Outcome:
+    tools: CellTools = run.tools
+    wanted = run.payload.source
+    with tools.database.read() as tx:
+        move = server_migrations.awaiting_answer(tx, run.server.uuid)
+    if move is None or move.uuid != wanted.migration_uuid:
+        return Outcome(details="left alone: the move has been answered meanwhile")
+    return _hold(run, _Holder(move.uuid, MIGRATION, move.source_node), wanted)
+
+
+def _hold(run: Run, holder: _Holder, wanted: WantedAllocation | WantedSource) -> Outcome:
+    """Replace what it holds, unless something has changed; run twice, the second run finds it done."""
+    tools: CellTools = run.tools
     placement = tools.placement.acting_for(run.context)
-    held = placement.allocation(server.uuid)
+    held = placement.allocation(holder.uuid)
     if (held.resources if held else {}) == wanted.resources:
         return Outcome(details="the allocation is as it should be")
     if (held.consumer_generation if held else None) != wanted.seen_generation:
         return Outcome(details="left alone: the allocation has changed meanwhile")
     try:
         if held is not None and not wanted.resources:
-            placement.delete_allocation(server.uuid, expected=held)
+            placement.delete_allocation(holder.uuid, expected=held)
         else:
             placement.claim(
-                server.uuid,
+                holder.uuid,
                 wanted.resources,
-                project_id=server.project_id,
-                user_id=server.user_id,
+                project_id=run.server.project_id,
+                user_id=run.server.user_id,
                 consumer_generation=wanted.seen_generation,
+                consumer_type=holder.consumer_type,
             )
     except ConcurrentUpdate:
         return Outcome(details="left alone: the allocation has changed meanwhile")
     except Conflict:
-        return Outcome(details=f"left alone: {server.node} has no room for what the server uses")
+        return Outcome(details=f"left alone: {holder.node} has no room for what the server uses")
     except Invalid:
         return Outcome(details="left alone: Placement has no such provider or class any more")
     return Outcome(details="the allocation was corrected")
@@ -120,6 +156,13 @@ REPAIR = Operation(
             run=_correct_allocation,
             no_undo_because=_GIVES_WAY,
             needed=lambda _server, payload: payload.allocation is not None,
+        ),
+        Step(
+            "correct_source",
+            Place.CONDUCTOR,
+            run=_correct_source,
+            no_undo_because=_GIVES_WAY,
+            needed=lambda _server, payload: payload.source is not None,
         ),
         Step(
             "settle",

@@ -43,6 +43,7 @@ class Claims:
         project_id: str,
         user_id: str,
         consumer_generation: int | None = None,
+        consumer_type: str = "INSTANCE",
         mappings: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         present = self.held.get(consumer)

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from groundwork.database import Transaction
 from groundwork.typed import convert
-from nova.db.cell.models import compute_nodes, instance_actions, instances
+from nova.db.cell.models import compute_nodes, instance_actions, instances, migrations
 from nova.db.journal import ALIVE
 from nova.domain.flavor import Flavor
+from nova.domain.migration import MigrationStatus, Origin
+from nova.domain.request_spec import RequestSpec
 
 # Uuids in one IN (...): well below what every engine takes, and enough that the round trip does not count.
 _AT_ONCE = 500
@@ -35,6 +37,7 @@ class CountedServer:
     memory_mb: int
     flavor: Flavor
     image_ref: str | None
+    image_properties: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime | None
     is_busy: bool
@@ -43,6 +46,26 @@ class CountedServer:
     def is_in_motion(self) -> bool:
         """Whether somebody works on it, or says so."""
         return self.is_busy or self.task_state is not None
+
+    @property
+    def spec(self) -> RequestSpec:
+        """What would be asked for to get such a server: enough to tell what it takes."""
+        return RequestSpec(
+            project_id=self.project_id,
+            user_id=self.user_id,
+            flavor=self.flavor,
+            image_properties=self.image_properties,
+            is_volume_backed=not self.image_ref,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredMove:
+    """A move that waits to be confirmed or reverted; ``flavor`` is the one that its server had before."""
+
+    uuid: str
+    flavor: Flavor
+    server: CountedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,29 @@ def living(tx: Transaction, *, after_id: int, limit: int) -> Sequence[CountedSer
 def living_on(tx: Transaction, host: str, node: str) -> Sequence[CountedServer]:
     """The living servers of a node, along ``instances_host_deleted_idx``."""
     return _servers(tx, _select().where(instances.c.host == host, instances.c.node == node))
+
+
+def unanswered_from(tx: Transaction, host: str, node: str) -> Sequence[UnansweredMove]:
+    """The unanswered moves of living servers away from a node, along ``migrations_source_status_idx``."""
+    own = migrations.c
+    found: Any = tx.execute(
+        sa.select(own.uuid, own.instance_uuid, own.origin)
+        .where(
+            own.source_compute == host,
+            own.source_node == node,
+            own.status == MigrationStatus.FINISHED.value,
+            own.origin.is_not(None),
+        )
+        .order_by(own.id)
+    ).all()
+    if not found:
+        return []
+    living = living_among(tx, [row.instance_uuid for row in found])
+    return [
+        UnansweredMove(row.uuid, convert(row.origin, Origin).flavor, living[row.instance_uuid])
+        for row in found
+        if row.instance_uuid in living
+    ]
 
 
 def unattended(tx: Transaction, *, after_id: int, limit: int) -> Sequence[CountedServer]:
@@ -147,7 +193,12 @@ def _select() -> sa.Select[Any]:
 def _servers(tx: Transaction, query: sa.Select[Any]) -> Sequence[CountedServer]:
     return [
         CountedServer(
-            **{**row._mapping, "flavor": convert(row.flavor, Flavor), "is_busy": bool(row.is_busy)}
+            **{
+                **row._mapping,
+                "flavor": convert(row.flavor, Flavor),
+                "image_properties": row.image_properties or {},
+                "is_busy": bool(row.is_busy),
+            }
         )
         for row in tx.execute(query)
     ]

@@ -134,6 +134,12 @@ def find(tx: Transaction, uuid: str) -> Migration | None:
     return _one(tx, migrations.c.uuid == uuid)
 
 
+def is_in_progress(tx: Transaction, uuid: str) -> bool:
+    """Whether there is this migration and it has not ended; one that has ended, or is none, should hold nothing."""
+    found = find(tx, uuid)
+    return found is not None and found.status in IN_PROGRESS
+
+
 def find_of_server(tx: Transaction, server_uuid: str, migration_id: int) -> Migration | None:
     """The migration with this number, if it is one of the server's; numbers are unique in one cell only."""
     return _one(tx, migrations.c.id == migration_id, migrations.c.instance_uuid == server_uuid)

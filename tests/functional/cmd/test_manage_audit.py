@@ -17,7 +17,7 @@ from nova.cells.registry import CELL0_UUID
 from nova.db.api.models import instance_mappings
 from nova.db.cell.models import instances
 from nova.db.journal import CELL
-from tests.fakes.placement import FakePlacement, Provider
+from tests.fakes.placement import INVENTORY, FakePlacement, Provider
 from tests.functional.embedded.plane import free_port
 
 AUDIT = ("audit", "--grace", "0", "--wait", "0")
@@ -41,7 +41,10 @@ class Audited:
         manage.report_host("cell1", "host1")
         manage.succeed("cell_v2", "discover_hosts")
         self.node = manage.node_uuid("host1")
-        placement.providers[self.node] = Provider(self.node, "host1", None, traits={"COMPUTE_NODE"})
+        room = {name: {"total": 10, **INVENTORY} for name in SIZES}
+        placement.providers[self.node] = Provider(
+            self.node, "host1", None, inventories=room, traits={"COMPUTE_NODE"}
+        )
         self.add_server("one")
 
     def add_server(self, uuid: str, *, holds: bool = True) -> None:

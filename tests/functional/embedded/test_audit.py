@@ -139,8 +139,11 @@ def put_allocation(cloud: Cloud, consumer: str, held: dict[str, dict[str, int]])
 
 
 def resources(cloud: Cloud, consumer: str) -> dict[str, dict[str, int]]:
-    held = allocation(cloud, consumer)["allocations"]
-    return {provider: on["resources"] for provider, on in held.items()}
+    return resources_of(allocation(cloud, consumer))
+
+
+def resources_of(held: dict[str, Any]) -> dict[str, dict[str, int]]:
+    return {provider: on["resources"] for provider, on in held["allocations"].items()}
 
 
 def repairs(cloud: Cloud, server: str) -> list[tuple[str, str | None]]:
@@ -245,6 +248,45 @@ def test_a_move_is_no_finding_and_what_is_left_of_one_is(
     cloud.placement("PUT", f"/allocations/{move['uuid']}", body, status=204)
     inspector.assert_found_and_healed((Kind.ALLOCATION_ORPHANED, move["uuid"]))
     assert resources(cloud, move["uuid"]) == {}
+
+
+def moved(cloud: Cloud, flavor: str) -> tuple[str, str, dict[str, Any]]:
+    """A server that waits for an answer, its move, and what that holds."""
+    cloud.make_flavor(flavor, vcpus=2)
+    server = cloud.build()["id"]
+    action = f"/servers/{server}/action"
+    cloud.compute("POST", action, {"resize": {"flavorRef": flavor}}, status=202)
+    cloud.wait_until(server, "VERIFY_RESIZE")
+    path = f"/os-migrations?instance_uuid={server}"
+    [move] = cloud.compute.get(path, token=ADMIN)["migrations"]
+    return server, move["uuid"], allocation(cloud, move["uuid"])
+
+
+def test_a_move_whose_source_is_lost_holds_it_again(inspector: Inspector, cloud: Cloud) -> None:
+    """And can be taken back then."""
+    server, move, kept = moved(cloud, "lost")
+    cloud.placement("DELETE", f"/allocations/{move}", status=204)
+    inspector.assert_found_and_healed((Kind.ALLOCATION_MISSING, move))
+    healed = allocation(cloud, move)
+    assert resources_of(healed) == resources_of(kept)
+    assert healed["consumer_type"] == "MIGRATION"
+    assert repairs(cloud, server)[0] == (
+        "conductor_correct_source",
+        "the allocation was corrected",
+    )
+    cloud.compute("POST", f"/servers/{server}/action", {"revertResize": None}, status=202)
+    cloud.wait_until(server, "ACTIVE")
+    assert resources(cloud, server) == resources_of(kept)
+    inspector.assert_clean()
+
+
+def test_a_move_that_holds_too_much_is_corrected(inspector: Inspector, cloud: Cloud) -> None:
+    _, move, kept = moved(cloud, "much")
+    [(provider, on)] = resources_of(kept).items()
+    body = {**kept, "allocations": {provider: {"resources": {**on, "VCPU": 3}}}}
+    cloud.placement("PUT", f"/allocations/{move}", body, status=204)
+    inspector.assert_found_and_healed((Kind.ALLOCATION_WRONG, move))
+    assert resources(cloud, move) == resources_of(kept)
 
 
 def test_a_claim_made_since_is_not_taken_away(inspector: Inspector, cloud: Cloud) -> None:

@@ -23,9 +23,10 @@ from nova.db.api.models import build_requests
 from nova.db.cell.models import instance_actions, instances
 from nova.domain.server import Server
 from nova.lifecycle import repair
-from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation
+from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation, WantedSource
 from tests.harness import readings
 from tests.harness.databases import CELL1
+from tests.harness.moves import confirm, resize, where
 from tests.harness.sabotage import Killed, Mode, Sabotage
 from tests.harness.soundness import assert_sound
 from tests.harness.world import World
@@ -90,6 +91,62 @@ def test_repair_survives(world: World, sabotage: Sabotage, step: str, mode: Mode
     assert located.row.fault.message == repair.ABANDONED
     assert sabotage.seen[step, False] >= 1
     assert_sound(world)
+
+
+def lose_source(world: World) -> tuple[Server, str]:
+    """A server that waits on host2 for an answer, and its move, which does not hold host1 any more."""
+    server = built(world)
+    resize(world, server)
+    world.settle()
+    [move] = readings.waiting_moves(world)
+    del world.claims.held[move.uuid]
+    return server, move.uuid
+
+
+def begin_source(world: World, server: Server, move: str, *, generation: int | None = None) -> None:
+    wanted = WantedSource(move, RIGHT, generation)
+    payload = RepairPayload(source=wanted)
+    assert repair.begin(world.journals[CELL1], Seen(server.uuid), payload, world.context)
+
+
+def last_details(world: World) -> tuple[str, str | None]:
+    table = world.journals[CELL1].store.tables.events
+    with world.journals[CELL1].database.read() as tx:
+        last = tx.execute(sa.select(table).order_by(table.c.id.desc())).first()
+    assert last is not None
+    return last.event, last.details
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_repair_of_a_move_survives(world: World, sabotage: Sabotage, mode: Mode) -> None:
+    server, move = lose_source(world)
+    sabotage.plan("correct_source", mode)
+    begin_source(world, server, move)
+    world.settle()
+    assert sabotage.seen["correct_source", False] >= 1
+    assert world.claims.held[move].resources == RIGHT
+    assert where(world, server) == ("resized", "host2", "2")
+    assert_sound(world)
+
+
+def test_a_move_that_is_answered_meanwhile_is_left_alone(world: World) -> None:
+    server, move = lose_source(world)
+    confirm(world, server)
+    world.settle()
+    begin_source(world, server, move)
+    world.settle()
+    details = "left alone: the move has been answered meanwhile"
+    assert last_details(world) == ("conductor_correct_source", details)
+    assert_sound(world)
+
+
+def test_a_move_that_holds_something_since_is_left_alone(world: World) -> None:
+    server, move = lose_source(world)
+    begin_source(world, server, move, generation=7)
+    world.settle()
+    details = "left alone: the allocation has changed meanwhile"
+    assert last_details(world) == ("conductor_correct_source", details)
+    assert move not in world.claims.held
 
 
 def test_a_user_who_deletes_the_server_stops_its_repair(world: World) -> None:
@@ -176,11 +233,7 @@ def test_the_step_looks_before_it_claims(
     assert begin(world, server, generation=None)
     world.settle()
     assert world.claims.held == before
-    table = world.journals[CELL1].store.tables.events
-    with world.journals[CELL1].database.read() as tx:
-        last = tx.execute(sa.select(table).order_by(table.c.id.desc())).first()
-    assert last is not None
-    assert (last.event, last.details) == ("conductor_correct_allocation", details)
+    assert last_details(world) == ("conductor_correct_allocation", details)
 
 
 def test_a_provider_that_is_gone_is_no_reason_to_try_for_ever(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 
 from nova.audit import allocations, builds, hosts, ledger, mappings, operations
-from nova.audit.allocations import Ground
+from nova.audit.allocations import Ground, Places
 from nova.audit.finding import (
     AddMapping,
     CorrectAllocation,
     CorrectMapping,
     DeleteAllocation,
+    Finding,
     ForgetHost,
     ForgetMapping,
     Kind,
@@ -22,9 +24,10 @@ from nova.audit.finding import (
     SettleServer,
 )
 from nova.cells.registry import Cell
+from nova.clients.candidates import CandidateQuery
 from nova.clients.providers import Allocation, Provider
 from nova.db.api.census import Counted, EndedBuild
-from nova.db.cell.census import CountedServer, Node, Place
+from nova.db.cell.census import CountedServer, Node, Place, UnansweredMove
 from nova.db.cell.services import ServiceRow
 from nova.db.journal_census import Standing
 from nova.domain.flavor import Flavor
@@ -33,6 +36,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(minutes=10)
 CELL = Cell(2, "cell-uuid", "cell1", "rabbit://", "sqlite://")
 FLAVOR = Flavor(flavorid="1", name="tiny", vcpus=1, memory_mb=64, root_gb=1)
+LARGE = replace(FLAVOR, flavorid="2", vcpus=4)
 NODE = Node("root", "host1", "node1")
 GROUND = Ground(CELL.uuid, NODE, frozenset({"root"}), frozenset({"shared"}))
 RIGHT = {"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1}
@@ -53,6 +57,7 @@ def server(**fields: Any) -> CountedServer:
             "memory_mb": 64,
             "flavor": FLAVOR,
             "image_ref": "image",
+            "image_properties": {},
             "created_at": NOW,
             "updated_at": NOW,
             "is_busy": False,
@@ -138,6 +143,29 @@ def service(**fields: Any) -> ServiceRow:
 # Allocations.
 
 
+def at_root(query: CandidateQuery) -> Mapping[str, Mapping[str, int]]:
+    """A node that has all by itself."""
+    return {"root": query.groups[0].resources}
+
+
+def disk_shared(query: CandidateQuery) -> Mapping[str, Mapping[str, int]]:
+    """A node without disk, beside a provider that shares it."""
+    found: dict[str, dict[str, int]] = {}
+    for name, amount in query.groups[0].resources.items():
+        found.setdefault("shared" if name == "DISK_GB" else "root", {})[name] = amount
+    return found
+
+
+def nowhere(_query: CandidateQuery) -> None:
+    return None
+
+
+def judge(
+    row: CountedServer, ground: Ground, held: Allocation | None, places: Places = at_root
+) -> Finding | None:
+    return allocations.judge(row, ground, held, places)
+
+
 @pytest.mark.parametrize(
     ("row", "resources"),
     [
@@ -148,6 +176,11 @@ def service(**fields: Any) -> ServiceRow:
         (server(image_ref=None), {"root": {"VCPU": 1, "MEMORY_MB": 64}}),
         # Bandwidth was claimed for a port, no flavor stands for it.
         (server(), {"root": {**RIGHT, "NET_BW_EGR_KILOBIT_PER_SEC": 1000}}),
+        # The image wants CPUs of its own.
+        (
+            server(image_properties={"hw_cpu_policy": "dedicated"}),
+            {"root": {"PCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1}},
+        ),
         # Bare metal.
         (
             server(
@@ -168,11 +201,11 @@ def service(**fields: Any) -> ServiceRow:
 def test_an_allocation_that_fits_is_no_finding(
     row: CountedServer, resources: dict[str, dict[str, int]]
 ) -> None:
-    assert allocations.judge(row, GROUND, held(resources)) is None
+    assert judge(row, GROUND, held(resources)) is None
 
 
 def test_nothing_held_is_claimed_from_the_node() -> None:
-    found = allocations.judge(server(), GROUND, None)
+    found = judge(server(), GROUND, None)
     assert found is not None
     assert (found.kind, found.subject) == (Kind.ALLOCATION_MISSING, "one")
     assert found.repair == CorrectAllocation(
@@ -208,7 +241,7 @@ def test_nothing_held_is_claimed_from_the_node() -> None:
 def test_what_does_not_fit_is_corrected(
     resources: dict[str, dict[str, int]], text: str, wanted: dict[str, dict[str, int]]
 ) -> None:
-    found = allocations.judge(server(), GROUND, held(resources))
+    found = judge(server(), GROUND, held(resources))
     assert found is not None
     assert (found.kind, found.text) == (Kind.ALLOCATION_WRONG, text)
     assert found.repair == CorrectAllocation("one", CELL.uuid, "host1", "node1", wanted, 5)
@@ -219,29 +252,103 @@ def test_which_device_a_server_gets_is_not_for_the_audit_to_choose() -> None:
     row = server(flavor=replace(FLAVOR, extra_specs=specs))
     ground = replace(GROUND, tree=frozenset({"root", "gpu1"}))
     fitting = {"root": RIGHT, "gpu1": {"VGPU": 1}}
-    assert allocations.judge(row, ground, held(fitting)) is None
-    found = allocations.judge(row, ground, held({"root": RIGHT}))
+    assert judge(row, ground, held(fitting)) is None
+    found = judge(row, ground, held({"root": RIGHT}))
     assert found is not None
     assert found.repair is None
     # But what it holds elsewhere besides can go.
-    found = allocations.judge(row, ground, held({**fitting, "elsewhere": {"VCPU": 1}}))
+    found = judge(row, ground, held({**fitting, "elsewhere": {"VCPU": 1}}))
     assert found is not None
     assert isinstance(found.repair, CorrectAllocation)
     assert found.repair.wanted == fitting
 
 
-def test_disk_on_a_shared_provider_is_not_moved_to_the_node() -> None:
+@pytest.mark.parametrize("places", [at_root, disk_shared, nowhere])
+def test_disk_on_a_shared_provider_is_not_moved_to_the_node(places: Places) -> None:
     resources = {"root": {"VCPU": 2, "MEMORY_MB": 64}, "shared": {"DISK_GB": 1}}
-    found = allocations.judge(server(), GROUND, held(resources))
+    found = judge(server(), GROUND, held(resources), places)
+    assert found is not None
+    assert found.kind is Kind.ALLOCATION_WRONG
+    assert isinstance(found.repair, CorrectAllocation)
+    assert found.repair.wanted == {
+        "root": {"VCPU": 1, "MEMORY_MB": 64},
+        "shared": {"DISK_GB": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        None,
+        {"root": {"VCPU": 1, "MEMORY_MB": 64}},
+        {"shared": {"DISK_GB": 3}},
+        {"root": {"PCPU": 1}},
+    ],
+)
+def test_what_the_node_lacks_is_claimed_from_what_it_shares(resources: Any) -> None:
+    holding = None if resources is None else held(resources)
+    found = judge(server(), GROUND, holding, disk_shared)
+    assert found is not None
+    assert isinstance(found.repair, CorrectAllocation)
+    assert found.repair.wanted == {
+        "root": {"VCPU": 1, "MEMORY_MB": 64},
+        "shared": {"DISK_GB": 1},
+    }
+
+
+def test_what_cannot_be_had_is_not_repaired() -> None:
+    found = judge(server(), GROUND, None, nowhere)
+    assert found is not None
+    assert (found.kind, found.repair) == (Kind.ALLOCATION_MISSING, None)
+
+
+def test_one_class_in_two_places_is_left_to_people() -> None:
+    resources = {"root": RIGHT, "shared": {"DISK_GB": 1}}
+    found = judge(server(), GROUND, held(resources))
     assert found is not None
     assert (found.kind, found.repair) == (Kind.ALLOCATION_WRONG, None)
+
+
+MOVE = UnansweredMove(
+    "move", FLAVOR, server(host="host2", node="node2", vm_state="resized", flavor=LARGE)
+)
+
+
+def judge_move(held: Allocation | None, places: Places = at_root) -> Finding | None:
+    return allocations.judge_move(MOVE, GROUND, held, places)
+
+
+def test_a_move_holds_what_the_server_was() -> None:
+    kept = held({"root": RIGHT}, consumer="move", consumer_type="MIGRATION")
+    assert judge_move(kept) is None
+
+    found = judge_move(None)
+    assert found is not None
+    assert (found.kind, found.subject) == (Kind.ALLOCATION_MISSING, "move")
+    assert found.text == (
+        "keeps host1 for server one until it is answered and holds nothing in Placement: "
+        "the host may be overcommitted"
+    )
+    assert found.repair == CorrectAllocation(
+        "one", CELL.uuid, "host1", "node1", {"root": RIGHT}, None, "move"
+    )
+
+    found = judge_move(replace(kept, resources={"root": {**RIGHT, "VCPU": 4}}))
+    assert found is not None
+    assert (found.kind, found.subject) == (Kind.ALLOCATION_WRONG, "move")
+    assert isinstance(found.repair, CorrectAllocation)
+    assert (found.repair.wanted, found.repair.seen_generation) == ({"root": RIGHT}, 5)
+
+    found = judge_move(None, nowhere)
+    assert found is not None
+    assert found.repair is None
 
 
 def test_a_server_without_host_holds_nothing() -> None:
     ground = Ground(CELL.uuid, None, frozenset(), frozenset())
     row = server(host=None, node=None, vm_state="error")
-    assert allocations.judge(row, ground, None) is None
-    found = allocations.judge(row, ground, held({"root": RIGHT}))
+    assert judge(row, ground, None) is None
+    found = judge(row, ground, held({"root": RIGHT}))
     assert found is not None
     assert found.text == "is on no host, but holds something from root"
     assert found.repair == CorrectAllocation("one", CELL.uuid, None, None, {}, 5)
@@ -249,7 +356,7 @@ def test_a_server_without_host_holds_nothing() -> None:
 
 def test_a_flavor_that_makes_no_sense_is_not_judged() -> None:
     row = server(flavor=replace(FLAVOR, extra_specs={"resources:VCPU": "many"}))
-    assert allocations.judge(row, GROUND, held({"root": {"VCPU": 9}})) is None
+    assert judge(row, GROUND, held({"root": {"VCPU": 9}})) is None
 
 
 def test_an_orphan_is_deleted_as_it_was_seen() -> None:
