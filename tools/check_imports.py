@@ -103,7 +103,12 @@ ROOMS = (
     ),
     _room(
         "nova.lifecycle",
-        may=(*_MESSAGES, *_nova("saga", "cells", "db", "rpc", "quota", "clients", "virt")),
+        # What a flavor needs is said once, by the scheduler's demand.
+        may=(
+            *_MESSAGES,
+            *_nova("saga", "cells", "db", "rpc", "quota", "clients", "virt"),
+            "nova.scheduler.demand",
+        ),
         never=HTTP,
         because="what can be done to a server does not depend on how it was asked for or who runs it",
     ),
@@ -133,7 +138,6 @@ ROOMS = (
     ),
     _room(
         "nova.audit",
-        # What a flavor needs is said once, by the scheduler's demand.
         may=(
             *_nova("lifecycle", "saga", "cells", "db", "clients", "periodic"),
             "nova.scheduler.demand",

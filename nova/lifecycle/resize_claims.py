@@ -11,11 +11,20 @@ consumers, so no moment is without a claim for a guest that is there, and at the
     reverted, or failed   server: source       (in one write, in place of the destination)
 
 All of it may run twice: what is read first tells whether it was done.
+
+Should the migration's be lost while it waits for an answer, the source is claimed anew before a revert begins
+(``hold_source_again``). A failed move has no use for that: without it the server keeps what it has.
 """
 
 from __future__ import annotations
 
+from groundwork.errors import NotFound
 from nova.clients.placement import Placement
+from nova.domain.migration import Origin
+from nova.domain.request_spec import RequestSpec
+from nova.domain.server import Server
+from nova.lifecycle.node_claims import place_at_node
+from nova.scheduler.demand import candidate_query
 
 #: The consumer types, as Placement 1.38 knows them.
 INSTANCE = "INSTANCE"
@@ -32,6 +41,46 @@ def hold_source(placement: Placement, server_uuid: str, migration_uuid: str) -> 
     held = placement.allocation(server_uuid)
     if held is not None:
         placement.transfer(held, to=migration_uuid, consumer_type=MIGRATION)
+
+
+def hold_source_again(
+    placement: Placement,
+    server: Server,
+    origin: Origin,
+    *,
+    migration_uuid: str,
+    node_uuid: str | None,
+) -> bool:
+    """Let the migration hold what the server was at the node that it has left; False when it holds something already.
+
+    ``node_uuid`` None: there is no such node any more.
+
+    :raises NoRoom: others have been given the room since.
+    :raises NotFound: there is no node, or no provider of it.
+    :raises Invalid: the old flavor makes no sense.
+    :raises ConcurrentUpdate: somebody changed what it holds.
+    """
+    if placement.allocation(migration_uuid) is not None:
+        return False
+    if node_uuid is None:
+        raise NotFound("The node that the server has left is gone.", server=server.uuid)
+    spec = RequestSpec(
+        project_id=server.project_id,
+        user_id=server.user_id,
+        flavor=origin.flavor,
+        image_properties=server.image_properties,
+        is_volume_backed=not server.image_ref,
+    )
+    place = place_at_node(placement, candidate_query(spec), node_uuid)
+    placement.claim(
+        migration_uuid,
+        place.allocations,
+        project_id=server.project_id,
+        user_id=server.user_id,
+        consumer_type=MIGRATION,
+        mappings=place.mappings,
+    )
+    return True
 
 
 def put_back(placement: Placement, server_uuid: str, migration_uuid: str) -> None:

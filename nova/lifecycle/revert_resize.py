@@ -1,28 +1,32 @@
 """Revert a resize or a cold migration: the server is again what and where it was.
 
-    discard    DESTINATION  the guest that arrived there is gone; left out when the host is down (it removes guests
-                            that the cell does not place on it when it comes back)
-    move_back  CONDUCTOR    the server holds its source again instead of the destination, in one write to Placement
-                            (``resize_claims.py``), and its row says so
-    restore    HOST         the guest that was kept aside is the guest, and runs if it ran before; waits for a host
-                            that is down, as the guest is nowhere else
-    settle     CONDUCTOR    the migration is reverted
+    hold_source  CONDUCTOR    the migration holds the source still, or again when that was lost; without room there
+                              the revert fails, and the server waits for an answer as before
+    discard      DESTINATION  the guest that arrived there is gone; left out when the host is down (it removes guests
+                              that the cell does not place on it when it comes back)
+    move_back    CONDUCTOR    the server holds its source again instead of the destination, in one write to Placement
+                              (``resize_claims.py``), and its row says so
+    restore      HOST         the guest that was kept aside is the guest, and runs if it ran before; waits for a host
+                              that is down, as the guest is nowhere else
+    settle       CONDUCTOR    the migration is reverted
 
-It only goes forward: half-way back there is no guest at the destination that it could return to.
+From ``discard`` on it only goes forward: half-way back there is no guest at the destination that it could return to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from nova.db.cell import server_migrations
+from groundwork.errors import Invalid, NotFound
+from nova.clients.placement_errors import NoRoom
+from nova.db.cell import compute_nodes, server_migrations
 from nova.domain.migration import IN_PROGRESS, Migration, MigrationStatus, Origin
 from nova.domain.server import Server
 from nova.lifecycle.resize import as_it_was
 from nova.lifecycle.resize_answer import Answer
-from nova.lifecycle.resize_claims import put_back
+from nova.lifecycle.resize_claims import hold_source_again, put_back
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools
 from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Step
@@ -39,9 +43,49 @@ class RevertPayload:
     source_node: str | None
     destination: str
     origin: Origin
+    #: The source has no room any more, so the server stays where it is.
+    is_refused: bool = False
 
 
 _NEVER_BACK = "a revert is never taken back"
+
+
+def _hold_source(run: Run) -> Outcome:
+    """:raises NoRoom: nothing is held, and nothing can be."""
+    tools: CellTools = run.tools
+    payload: RevertPayload = run.payload
+    with tools.database.read() as tx:
+        nodes = compute_nodes.list_on_host(tx, payload.source)
+    node_uuid = next((n.uuid for n in nodes if n.hypervisor_hostname == payload.source_node), None)
+    try:
+        is_new = hold_source_again(
+            tools.placement.acting_for(run.context),
+            run.server,
+            payload.origin,
+            migration_uuid=payload.migration_uuid,
+            node_uuid=node_uuid,
+        )
+    except (NoRoom, NotFound, Invalid) as problem:
+        raise NoRoom(
+            f"Host {payload.source} has no room any more for what the server was there.",
+            internal=f"{problem} {problem.internal or ''}",
+        ) from problem
+    return Outcome(details="what had been lost was claimed anew" if is_new else None)
+
+
+def _stay(run: Run) -> Outcome:
+    """The move waits for an answer again."""
+    tools: CellTools = run.tools
+    payload: RevertPayload = run.payload
+    tools.database.run(
+        lambda tx: server_migrations.swap_status(
+            tx,
+            payload.migration_uuid,
+            MigrationStatus.FINISHED,
+            expect=(MigrationStatus.REVERTING,),
+        )
+    )
+    return Outcome(payload=replace(payload, is_refused=True))
 
 
 def _discard(run: Run) -> None:
@@ -82,14 +126,16 @@ def _reverted(_server: Server, payload: RevertPayload) -> Mapping[str, Any]:
     return {"vm_state": payload.origin.vm_state, "task_state": None}
 
 
-def _stuck(_server: Server, _payload: RevertPayload) -> Mapping[str, Any]:
-    return {"vm_state": VmState.ERROR, "task_state": None}
+def _not_reverted(_server: Server, payload: RevertPayload) -> Mapping[str, Any]:
+    vm_state = VmState.RESIZED if payload.is_refused else VmState.ERROR
+    return {"vm_state": vm_state, "task_state": None}
 
 
 REVERT_RESIZE = Operation(
     "revertResize",
     payload=RevertPayload,
     steps=(
+        Step("hold_source", Place.CONDUCTOR, run=_hold_source, undo=_stay, gives_up_on=(NoRoom,)),
         Step(
             "discard",
             Place.DESTINATION,
@@ -108,7 +154,7 @@ REVERT_RESIZE = Operation(
         Step("settle", Place.CONDUCTOR, run=_settle, no_undo_because=_NEVER_BACK),
     ),
     on_success=_reverted,
-    on_failure=_stuck,
+    on_failure=_not_reverted,
     forward_only=True,
 )
 

@@ -213,7 +213,8 @@ class Journal:
             and order.attempt == 1
         ):
             return self._go_back(entry, failure, claimant)
-        stubborn = order.undoing or entry.operation.forward_only or entry.step.no_return
+        goes_on = entry.operation.forward_only and not entry.step.gives_up(failure)
+        stubborn = order.undoing or goes_on or entry.step.no_return
         tries = STUBBORN_TRIES if stubborn else entry.step.tries if failure.is_transient else 1
         if order.attempt < tries:
             entry.try_later(order.attempt)

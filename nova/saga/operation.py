@@ -142,6 +142,9 @@ class Step:
     no_return: bool = False
     #: Tries while failures are transient.
     tries: int = 3
+    #: Failures that no other try would cure. By these the step ends also an operation that only goes forward: it is
+    #: undone, and so are those before it. So everything before and in it can be undone.
+    gives_up_on: tuple[type[Exception], ...] = ()
     #: Whether the outcome tells how well the host works: the node's failures in a row are counted, and the scheduler
     #: avoids it meanwhile.
     judges_host: bool = False
@@ -149,6 +152,10 @@ class Step:
     def __post_init__(self) -> None:
         if self.undo is None and not self.no_undo_because:
             raise ValueError(f"step {self.name} has no undo and does not say why")
+
+    def gives_up(self, failure: Failure) -> bool:
+        """Whether there is no use in trying again."""
+        return failure.kind in {kind.__name__ for kind in self.gives_up_on}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,7 @@ class Operation:
     #: Columns of the server row when all steps ran, and when all was undone.
     on_success: Callable[[Server, Any], Mapping[str, Any]]
     on_failure: Callable[[Server, Any], Mapping[str, Any]]
-    #: Never undone: a failing step is tried again, with pauses, until it succeeds.
+    #: Never undone: a failing step is tried again, with pauses, until it succeeds; but see ``Step.gives_up_on``.
     forward_only: bool = False
 
     def step(self, name: str) -> Step:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from groundwork.context import RequestContext
 from groundwork.errors import Conflict
-from nova.clients.placement_errors import ConcurrentUpdate
+from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
+from nova.clients.providers import Inventory, Versioned
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection, ServerSelection
 from nova.errors import NoValidHost
@@ -35,6 +36,10 @@ class Claims:
     def allocation(self, consumer: str) -> Held | None:
         return self.held.get(consumer)
 
+    def inventories(self, _provider: str) -> Versioned[Mapping[str, Inventory]]:
+        """Every node has plenty of everything, but for those that are full."""
+        return Versioned(1, {name: Inventory(1000) for name in ("VCPU", "MEMORY_MB", "DISK_GB")})
+
     def claim(
         self,
         consumer: str,
@@ -50,7 +55,7 @@ class Claims:
         if consumer_generation != (present.consumer_generation if present else None):
             raise Conflict("consumer generation conflict")
         if self.full & set(allocations):
-            raise Conflict("no room")
+            raise NoRoom("no room")
         self.held[consumer] = Held(allocations, (consumer_generation or 0) + 1, consumer)
 
     def transfer(

@@ -167,6 +167,44 @@ def test_a_reverted_resize_as_users_see_it(cloud: Cloud) -> None:
     assert [guest for guest in cloud.drivers()[destination].guests() if guest.uuid == uuid] == []
 
 
+def test_a_revert_claims_what_was_lost_or_leaves_the_server_where_it_is(cloud: Cloud) -> None:
+    """1. What the move holds is lost. 2. Others are given the room. 3. The revert fails. 4. With room it succeeds."""
+    uuid, source = resized(cloud)
+    destination = host_of(cloud.show(uuid))
+    [move] = migrations(cloud, uuid)
+    kept = cloud.placement.get(f"/allocations/{move['uuid']}")
+    [provider] = kept["allocations"]
+    cloud.placement("DELETE", f"/allocations/{move['uuid']}", status=204)
+    inventories = cloud.placement.get(f"/resource_providers/{provider}/inventories")["inventories"]
+    other = "e" * 8 + "-0000-0000-0000-000000000000"
+    body = {
+        **kept,
+        "allocations": {provider: {"resources": {"DISK_GB": inventories["DISK_GB"]["total"]}}},
+        "consumer_generation": None,
+        "consumer_type": "ACCELERATOR_POOL",
+    }
+    cloud.placement("PUT", f"/allocations/{other}", body, status=204)
+
+    act(cloud, uuid, "revertResize", token=USER)
+    wait_for("the end of it", lambda: last_action(cloud, uuid)["message"] == "Error")
+    shown = cloud.wait_until(uuid, "VERIFY_RESIZE")
+    assert (host_of(shown), shown["flavor"]["original_name"]) == (destination, "large")
+    assert migrations(cloud, uuid)[0]["status"] == "finished"
+    assert held(cloud, uuid) == {uuid: (destination, 2, "INSTANCE")}
+    assert cloud.guests()[uuid] == destination
+    told = [event["details"] for event in last_action(cloud, uuid)["events"]]
+    assert f"Host {source} has no room any more for what the server was there." in told
+    wait_for("what it counts for", lambda: usage(cloud) == (1, 2, 128))
+
+    cloud.placement("DELETE", f"/allocations/{other}", status=204)
+    act(cloud, uuid, "revertResize", token=USER)
+    shown = cloud.wait_until(uuid, "ACTIVE")
+    assert (host_of(shown), shown["flavor"]["original_name"]) == (source, "small")
+    assert held(cloud, uuid) == {uuid: (source, 1, "INSTANCE")}
+    after = cloud.placement.get(f"/allocations/{uuid}")["allocations"][provider]
+    assert after["resources"] == kept["allocations"][provider]["resources"]
+
+
 def test_a_host_leaves_alone_what_is_aside_on_it(cloud: Cloud) -> None:
     """The audit of guests knows of moves, and removes what is left when a move has ended."""
     uuid, source = resized(cloud)

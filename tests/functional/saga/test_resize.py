@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from groundwork.columns import now
 from groundwork.errors import Conflict
 from nova.db.api.instance_mappings import Usage
 from nova.db.cell import services
+from nova.db.cell.models import compute_nodes
 from nova.domain.server import Server
 from nova.domain.service_versions import MOVES_VERSION
 from nova.lifecycle.confirm_resize import CONFIRM_RESIZE
@@ -84,6 +87,76 @@ def test_a_resize_is_reverted(world: World) -> None:
     revert(world, server)
     world.settle()
     assert_unharmed(world, server)
+
+
+def lose_source(world: World) -> Server:
+    """A server that waits for an answer, while nothing is held of the host that it has left."""
+    with world.journals[CELL1].database.write() as tx:
+        values = {
+            "uuid": "provider-host1",
+            "host": "host1",
+            "hypervisor_hostname": "host1",
+            "hypervisor_type": "fake",
+            "hypervisor_version": 1,
+            "vcpus": 1,
+            "memory_mb": 1,
+            "local_gb": 1,
+            "created_at": now(),
+        }
+        tx.execute(sa.insert(compute_nodes).values(**values))
+    server = made(world)
+    resize(world, server)
+    world.settle()
+    [move] = readings.waiting_moves(world)
+    del world.claims.held[move.uuid]
+    return server
+
+
+@pytest.mark.parametrize("mode", [None, *HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+def test_a_lost_source_is_claimed_anew_before_a_revert(
+    world: World, sabotage: Sabotage, mode: Mode | None
+) -> None:
+    """The migration had been robbed of its allocation: the server ended on its old host and held the new one."""
+    server = lose_source(world)
+    if mode is not None:
+        sabotage.plan("hold_source", mode)
+    revert(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+    sizes = {"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1}
+    assert world.claims.held[server.uuid].resources == {"provider-host1": sizes}
+
+
+@pytest.mark.parametrize("mode", [None, *HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+def test_a_revert_to_a_host_that_was_given_away_leaves_the_server_where_it_is(
+    world: World, sabotage: Sabotage, mode: Mode | None
+) -> None:
+    server = lose_source(world)
+    world.claims.full.add("provider-host1")
+    if mode is not None:
+        sabotage.plan("hold_source", mode, undoing=True)
+    revert(world, server)
+    world.settle()
+    assert where(world, server) == ("resized", "host2", "2")
+    assert holds(world, server) == {"server": {"provider-host2": 4}}
+    assert readings.counted(world) == LARGE_USE
+    assert readings.actions(world, server)[-1] == ("revertResize", "Error")
+    events = readings.events(world, server)
+    assert ("conductor_hold_source", "Error") in events
+    assert events[-1] == ("conductor_undo_hold_source", "Success")
+    assert readings.guests(world) == {server.uuid: "host2"}
+    # Either answer is possible still, and the revert once there is room again.
+    world.claims.full.clear()
+    revert(world, server)
+    world.settle()
+    assert_unharmed(world, server)
+
+
+def test_a_lost_source_does_not_keep_a_move_from_being_confirmed(world: World) -> None:
+    server = lose_source(world)
+    confirm(world, server)
+    world.settle()
+    assert_confirmed(world, server)
 
 
 def test_a_server_that_was_off_stays_off(world: World) -> None:
