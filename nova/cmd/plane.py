@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 
 from oslo_config import cfg
 
@@ -179,6 +180,7 @@ class Plane:
                     sleep=sleep,
                 ),
                 interval_s=options.interval,
+                metrics_file=Path(options.metrics_file) if options.metrics_file else None,
             )
 
     def discover_hosts(self) -> object:

@@ -29,4 +29,12 @@ OPTIONS = [
         "the owner of one counts as dead. Keep it several times larger than service_down_time, as the plane cures "
         "that by itself so soon.",
     ),
+    cfg.StrOpt(
+        "metrics_file",
+        default="",
+        help="File into which each audit of 'interval' writes its counts, as a whole, for Prometheus (the textfile "
+        "collector of its node exporter; the name has to end in .prom). The same text as of 'nova-manage audit "
+        "--metrics', so on one machine name the same file there: the later of both counts. The directory must be "
+        "there, and writable for the conductor. Empty: none.",
+    ),
 ]
