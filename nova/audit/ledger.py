@@ -1,5 +1,8 @@
 """What the quota counts is what lives: each mapping has the sizes of its server, and counts exactly while it lives.
 
+Sizes are vcpus, memory, and amounts by resource class, which limits on these count. A mapping without amounts is right:
+the request spec tells them.
+
 In motion: servers with an operation under way or a task_state, resized ones until the resize is confirmed or reverted,
 and soft-deleted ones until they are reclaimed or restored, may count differently for a while; and a delete that has
 marked the mapping has ``idle_s`` to reach the cell. Servers whose mapping is wrong are left to
@@ -10,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from nova.audit.finding import Check, CorrectMapping, Finding, Kind
 from nova.audit.view import View
 from nova.cells.registry import Cell
 from nova.db.api.census import Counted
 from nova.db.cell.census import CountedServer, deleted_among
+from nova.domain.resources import amounts_by_class
 from nova.lifecycle.states import VmState
 
 
@@ -49,8 +54,26 @@ def judge_living(
             if (mapping.updated_at or mapping.created_at) >= since:
                 continue
             yield _not_counted(cell, server, mapping)
-        elif (mapping.vcpus, mapping.memory_mb) != (server.vcpus, server.memory_mb):
-            yield _wrong_count(cell, server, mapping)
+        elif wrong := _wrong_sizes(server, mapping):
+            yield _wrong_count(cell, server, mapping, "; ".join(wrong))
+
+
+def _wrong_sizes(server: CountedServer, mapping: Counted) -> Sequence[str]:
+    """What is wrong with what the server counts for."""
+    wrong = []
+    if (mapping.vcpus, mapping.memory_mb) != (server.vcpus, server.memory_mb):
+        wrong.append(
+            f"counts for {mapping.vcpus} vcpus and {mapping.memory_mb} MiB, "
+            f"but has {server.vcpus} and {server.memory_mb}"
+        )
+    takes = amounts_by_class(server.spec)
+    if mapping.amounts not in (None, takes):
+        wrong.append(f"counts for {_said(mapping.amounts or {})}, but takes {_said(takes)}")
+    return wrong
+
+
+def _said(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {amount}" for name, amount in sorted(amounts.items())) or "nothing"
 
 
 def _not_counted(cell: Cell, server: CountedServer, mapping: Counted) -> Finding:
@@ -62,25 +85,27 @@ def _not_counted(cell: Cell, server: CountedServer, mapping: Counted) -> Finding
         "lives and nobody deletes it, but it counts as deleted",
         "delete it again if its user wants that",
         cell.uuid,
-        CorrectMapping(mapping, {"queued_for_delete": False, **_sizes(server)}, cell.uuid),
+        CorrectMapping(mapping, {"queued_for_delete": False, **_sizes(server, mapping)}, cell.uuid),
     )
 
 
-def _wrong_count(cell: Cell, server: CountedServer, mapping: Counted) -> Finding:
+def _wrong_count(cell: Cell, server: CountedServer, mapping: Counted, text: str) -> Finding:
     return Finding(
         Check.LEDGER,
         Kind.WRONG_COUNT,
         server.uuid,
-        f"counts for {mapping.vcpus} vcpus and {mapping.memory_mb} MiB, "
-        f"but has {server.vcpus} and {server.memory_mb}",
-        "correct vcpus and memory_mb in instance_mappings",
+        text,
+        "correct vcpus, memory_mb and resources in instance_mappings",
         cell.uuid,
-        CorrectMapping(mapping, _sizes(server), cell.uuid),
+        CorrectMapping(mapping, _sizes(server, mapping), cell.uuid),
     )
 
 
-def _sizes(server: CountedServer) -> dict[str, int]:
-    return {"vcpus": server.vcpus, "memory_mb": server.memory_mb}
+def _sizes(server: CountedServer, mapping: Counted) -> dict[str, Any]:
+    sizes: dict[str, Any] = {"vcpus": server.vcpus, "memory_mb": server.memory_mb}
+    if mapping.amounts is not None:
+        sizes["resources"] = amounts_by_class(server.spec)
+    return sizes
 
 
 def _look_for_deleted(view: View, counted: Sequence[Counted]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from nova.audit.view import View
 from nova.cells.registry import Cell
 from nova.db.api.census import Counted
 from nova.db.cell.census import CountedServer, deleted_among
+from nova.domain.resources import amounts_by_class
 
 
 def look(view: View) -> Iterator[Finding]:
@@ -75,6 +76,7 @@ def judge_row(
                     "user_id": server.user_id,
                     "vcpus": server.vcpus,
                     "memory_mb": server.memory_mb,
+                    "resources": amounts_by_class(server.spec),
                 },
             ),
         )

@@ -8,7 +8,7 @@ What concerns a living server is told in its journal as the action ``repair``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from oslo_db.exception import DBDuplicateEntry, DBError
@@ -150,7 +150,7 @@ class Repairer:
     def _correct_mapping(self, wanted: CorrectMapping) -> str:
         if not self._api_database.run(lambda tx: census.correct(tx, wanted.seen, wanted.values)):
             return LEFT_ALONE
-        said = ", ".join(f"{name} {value}" for name, value in wanted.values.items())
+        said = ", ".join(_said(name, value) for name, value in wanted.values.items())
         self._tell(wanted.cell_uuid, wanted.seen.instance_uuid, f"the mapping says now: {said}")
         return f"its mapping was set to {said}"
 
@@ -196,3 +196,9 @@ class Repairer:
         except (Conflict, NotFound) as problem:
             return f"left alone: {problem}"
         return "its mapping was deleted"
+
+
+def _said(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        value = " ".join(f"{key}:{amount}" for key, amount in value.items())
+    return f"{name} {value}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,12 @@ from groundwork.database import Database
 from nova.db import journal
 from nova.db.api import census as api_census
 from nova.db.api.models import build_requests, cell_mappings, instance_mappings
-from nova.db.cell import census, servers
+from nova.db.cell import census, server_migrations, servers
 from nova.db.cell.census import Node, Place
 from nova.db.cell.models import compute_nodes, instances
 from nova.db.journal_census import alive
 from nova.domain.flavor import Flavor
+from nova.domain.migration import Migration, MigrationStatus, MigrationType, Origin
 from nova.domain.server import Server
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -110,6 +112,70 @@ def test_unattended_servers(cell_database: Database) -> None:
         assert [row.uuid for row in census.unattended(tx, after_id=found[0].id, limit=1)] == [
             building
         ]
+
+
+def add_move(database: Database, server: str, **fields: Any) -> str:
+    move = Migration(
+        **{
+            "uuid": str(uuid.uuid4()),
+            "server_uuid": server,
+            "project_id": "p",
+            "user_id": "u",
+            "migration_type": MigrationType.RESIZE,
+            "status": MigrationStatus.FINISHED,
+            "created_at": NOW,
+            "source_compute": "h1",
+            "source_node": "n1",
+            "origin": Origin(OLD, "active"),
+            **fields,
+        }
+    )
+    with database.write() as tx:
+        server_migrations.insert_if_absent(tx, move)
+    return move.uuid
+
+
+OLD = Flavor(flavorid="0", name="m0", vcpus=1, memory_mb=64, root_gb=1)
+
+
+def test_unanswered_moves_from_a_node(cell_database: Database) -> None:
+    first, second, gone = (add_server(cell_database) for _ in range(3))
+    add_operation(cell_database, second)
+    moves = [add_move(cell_database, first), add_move(cell_database, second)]
+    add_move(cell_database, first, status=MigrationStatus.CONFIRMED)
+    add_move(cell_database, first, status=MigrationStatus.REVERTING)
+    add_move(cell_database, first, source_node="n2")
+    add_move(cell_database, first, source_compute="h2")
+    # Without an origin it is none that can be taken back.
+    add_move(cell_database, first, origin=None)
+    add_move(cell_database, gone)
+    with cell_database.write() as tx:
+        servers.mark_deleted(tx, gone, now=NOW)
+    with cell_database.read() as tx:
+        found = census.unanswered_from(tx, "h1", "n1")
+        assert list(census.unanswered_from(tx, "h3", "n1")) == []
+    assert [each.uuid for each in found] == moves
+    assert [(each.server.uuid, each.server.is_in_motion) for each in found] == [
+        (first, False),
+        (second, True),
+    ]
+    assert [each.flavor for each in found] == [OLD, OLD]
+
+
+def test_what_has_ended_or_is_no_move_is_not_in_progress(cell_database: Database) -> None:
+    moves = {
+        status: add_move(cell_database, "one", status=status)
+        for status in (MigrationStatus.FINISHED, MigrationStatus.REVERTING, MigrationStatus.ERROR)
+    }
+    with cell_database.read() as tx:
+        assert {
+            status: server_migrations.is_in_progress(tx, move) for status, move in moves.items()
+        } == {
+            MigrationStatus.FINISHED: True,
+            MigrationStatus.REVERTING: True,
+            MigrationStatus.ERROR: False,
+        }
+        assert not server_migrations.is_in_progress(tx, "unknown")
 
 
 def test_nodes(cell_database: Database) -> None:
@@ -207,6 +273,26 @@ def test_a_mapping_is_corrected_only_as_it_was_seen(api_database: Database, cell
     with api_database.read() as tx:
         now = api_census.mappings_of(tx, [server])[server]
     assert (now.cell_id, now.vcpus) == (cell_id, 1)
+
+
+@pytest.mark.parametrize("text", ['{"VCPU":1}', '{ "VCPU": 1 }', "{", None])
+def test_a_mapping_is_compared_with_the_amounts_as_they_are_written(
+    api_database: Database, text: str | None
+) -> None:
+    server = add_mapping(api_database)
+    mine = instance_mappings.c.instance_uuid == server
+    raw = sa.literal(text, sa.Text)
+    with api_database.write() as tx:
+        tx.execute(sa.update(instance_mappings).where(mine).values(resources=raw))
+    with api_database.read() as tx:
+        seen = api_census.mappings_of(tx, [server])[server]
+    assert seen.resources == text
+    assert seen.amounts == (None if text is None else {} if text == "{" else {"VCPU": 1})
+    with api_database.write() as tx:
+        assert not api_census.correct(tx, replace(seen, resources='{"VCPU":2}'), {"vcpus": 9})
+        assert api_census.correct(tx, seen, {"resources": {"VCPU": 3}})
+    with api_database.read() as tx:
+        assert api_census.mappings_of(tx, [server])[server].amounts == {"VCPU": 3}
 
 
 def test_of_many_corrections_at_once_one_counts(api_database: Database) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from groundwork.columns import now
@@ -20,7 +21,11 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A server's mapping: its cell (by row number) and what it counts for in the quota ledger."""
+    """A server's mapping: its cell (by row number) and what it counts for in the quota ledger.
+
+    ``resources`` are the amounts by class as text, because a mapping is compared with all that was seen of it and two
+    texts may say the same; None where the request spec tells them.
+    """
 
     id: int
     instance_uuid: str
@@ -29,12 +34,28 @@ class Counted:
     user_id: str
     vcpus: int
     memory_mb: int
+    resources: str | None
     queued_for_delete: bool
     created_at: datetime
     updated_at: datetime | None
 
+    @property
+    def amounts(self) -> Mapping[str, int] | None:
+        """``resources`` as numbers; what makes no sense counts for nothing."""
+        if self.resources is None:
+            return None
+        try:
+            return msgspec.json.decode(self.resources, type=dict[str, int])
+        except msgspec.MsgspecError:
+            return {}
 
-_COLUMNS = [instance_mappings.c[name] for name in Counted.__dataclass_fields__]
+
+def _column(name: str) -> sa.ColumnElement[Any]:
+    column: sa.ColumnElement[Any] = instance_mappings.c[name]
+    return sa.type_coerce(column, sa.Text) if name == "resources" else column
+
+
+_COLUMNS = [_column(name).label(name) for name in Counted.__dataclass_fields__]
 
 
 def counting(
@@ -131,7 +152,7 @@ def is_as_seen(tx: Transaction, seen: Counted) -> bool:
 
 def _same(seen: Counted) -> list[sa.ColumnElement[bool]]:
     return [
-        instance_mappings.c[name].is_(None) if value is None else instance_mappings.c[name] == value
+        _column(name).is_(None) if value is None else _column(name) == value
         for name, value in asdict(seen).items()
     ]
 

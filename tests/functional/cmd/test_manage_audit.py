@@ -154,7 +154,7 @@ def test_json_golden(audited: Audited) -> None:
                 "subject": "one",
                 "cell": audited.cell,
                 "text": "counts for 7 vcpus and 1 MiB, but has 1 and 1",
-                "advice": "correct vcpus and memory_mb in instance_mappings",
+                "advice": "correct vcpus, memory_mb and resources in instance_mappings",
                 "is_repairable": True,
                 "outcome": "its mapping was set to vcpus 1, memory_mb 1",
                 "is_repaired": True,

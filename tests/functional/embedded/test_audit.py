@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -370,6 +371,7 @@ def test_a_lost_mapping_is_made_anew(inspector: Inspector, cloud: Cloud) -> None
     assert cloud.show(server)["status"] == "ACTIVE"
     [row] = [row for row in cloud.rows("api", MAPPINGS) if row.instance_uuid == server]
     assert (row.vcpus, row.memory_mb, row.project_id) == (1, 64, PROJECT)
+    assert row.resources == {"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1}
 
 
 def test_a_mapping_to_nowhere_stops_counting(inspector: Inspector, cloud: Cloud) -> None:
@@ -410,6 +412,7 @@ def test_a_server_in_two_cells_is_left_to_people(inspector: Inspector, cloud: Cl
     [
         ({"vcpus": 7}, Kind.WRONG_COUNT),
         ({"memory_mb": 1}, Kind.WRONG_COUNT),
+        ({"resources": {"VCPU": 77, "DISK_GB": 500}}, Kind.WRONG_COUNT),
         (
             {"queued_for_delete": True, "updated_at": now() - timedelta(hours=1)},
             Kind.NOT_COUNTED,
@@ -425,7 +428,19 @@ def test_the_ledger_follows_the_living(
     inspector.assert_found_and_healed((kind, server))
     [row] = [row for row in cloud.rows("api", MAPPINGS) if row.instance_uuid == server]
     assert (row.vcpus, row.memory_mb, row.queued_for_delete) == (1, 64, False)
+    assert row.resources == {"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1}
     assert [event for event, _ in repairs(cloud, server)] == ["conductor_correct_mapping"]
+
+
+def test_amounts_that_people_wrote_are_corrected_too(inspector: Inspector, cloud: Cloud) -> None:
+    """Another text of the same amounts is no finding, and one of others does not escape the compare-and-swap."""
+    server = cloud.build()["id"]
+    mine = MAPPINGS.c.instance_uuid == server
+    for text in ('{"DISK_GB": 1,  "MEMORY_MB": 64, "VCPU": 1}', '{ "VCPU": 77 }'):
+        inspector.assert_clean()
+        raw = sa.literal(text, sa.Text)
+        change(cloud, "api", sa.update(MAPPINGS).where(mine).values(resources=raw))
+    inspector.assert_found_and_healed((Kind.WRONG_COUNT, server))
 
 
 def test_a_deleted_server_stops_counting(inspector: Inspector, cloud: Cloud) -> None:
@@ -584,18 +599,25 @@ def test_the_periodic_audit_counts_and_warns(
     cloud.placement("DELETE", f"/allocations/{nobody}", status=204)
 
 
-def test_the_option_switches_the_periodic_audit_on(inspector: Inspector, cloud: Cloud) -> None:
+def test_the_options_switch_the_periodic_audit_and_its_export_on(
+    inspector: Inspector, cloud: Cloud, tmp_path: Path
+) -> None:
     plane = cloud.embedded.plane
     assert list(plane.audit()) == []
-    plane.conf.set_override("interval", 3600, group="audit")
+    file = tmp_path / "nova.prom"
+    options = {"interval": 3600, "metrics_file": str(file)}
+    for name, value in options.items():
+        plane.conf.set_override(name, value, group="audit")
     try:
         [daemon] = plane.audit()
     finally:
-        plane.conf.clear_override("interval", group="audit")
+        for name in options:
+            plane.conf.clear_override(name, group="audit")
     daemon.run()
     assert daemon.counts is not None
     assert daemon.counts.total == 0
     assert all(daemon.counts.is_done.values())
+    assert file.read_text() == daemon.counts.render()
 
 
 def test_the_command_beside_a_running_plane(inspector: Inspector, cloud: Cloud) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -76,12 +77,17 @@ def mapping(**fields: Any) -> Counted:
             "user_id": "u",
             "vcpus": 1,
             "memory_mb": 64,
+            "resources": None,
             "queued_for_delete": False,
             "created_at": NOW,
             "updated_at": None,
             **fields,
         }
     )
+
+
+def as_text(amounts: dict[str, int]) -> str:
+    return json.dumps(amounts)
 
 
 def held(resources: dict[str, dict[str, int]], **fields: Any) -> Allocation:
@@ -374,10 +380,17 @@ def test_an_orphan_is_deleted_as_it_was_seen() -> None:
     ("row", "counted"),
     [
         (server(), mapping()),
+        (server(), mapping(resources=as_text(RIGHT))),
+        (server(), mapping(resources='{"MEMORY_MB": 64, "VCPU": 1, "DISK_GB": 1}')),
+        (
+            server(image_properties={"hw_cpu_policy": "dedicated"}),
+            mapping(resources=as_text({"PCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1})),
+        ),
         # In motion.
         (server(is_busy=True), mapping(vcpus=2)),
         (server(task_state="resize_finish"), mapping(vcpus=2)),
         (server(vm_state="resized"), mapping(vcpus=2)),
+        (server(vm_state="resized"), mapping(resources=as_text({**RIGHT, "VCPU": 2}))),
         (server(vm_state="soft-delete"), mapping(queued_for_delete=True)),
         (server(is_busy=True, task_state="deleting"), mapping(queued_for_delete=True)),
         (server(), mapping(queued_for_delete=True, updated_at=NOW)),
@@ -426,6 +439,32 @@ def test_a_living_server_counts_for_what_it_is(
     assert (found.kind, found.repair) == (kind, CorrectMapping(counted, values, CELL.uuid))
 
 
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        (
+            {"VCPU": 77, "DISK_GB": 500},
+            "counts for DISK_GB 500, VCPU 77, but takes DISK_GB 1, MEMORY_MB 64, VCPU 1",
+        ),
+        ({}, "counts for nothing, but takes DISK_GB 1, MEMORY_MB 64, VCPU 1"),
+    ],
+)
+def test_a_living_server_counts_for_what_it_takes_of_each_class(
+    resources: dict[str, int], said: str
+) -> None:
+    counted = mapping(resources=as_text(resources))
+    [found] = ledger.judge_living(CELL, [server()], {"one": counted}, SINCE)
+    assert (found.kind, found.text) == (Kind.WRONG_COUNT, said)
+    values = {"vcpus": 1, "memory_mb": 64, "resources": RIGHT}
+    assert found.repair == CorrectMapping(counted, values, CELL.uuid)
+
+
+def test_amounts_that_make_no_sense_are_corrected() -> None:
+    for text in ("{", "[1]", '{"VCPU": "many"}'):
+        [found] = ledger.judge_living(CELL, [server()], {"one": mapping(resources=text)}, SINCE)
+        assert found.text.startswith("counts for nothing, but takes ")
+
+
 def test_a_deleted_server_counts_for_nothing() -> None:
     found = ledger.judge_deleted(CELL, mapping())
     assert found.kind is Kind.COUNTED_THOUGH_DELETED
@@ -447,6 +486,7 @@ def test_a_row_has_a_mapping_to_its_cell() -> None:
             "user_id": "u",
             "vcpus": 1,
             "memory_mb": 64,
+            "resources": RIGHT,
         },
     )
     for cell_id, words in ((None, "no cell"), (9, "cell number 9")):
