@@ -1,4 +1,4 @@
-"""Allocations whose servers do not exist: what a crash at the wrong moment, or a lost database, may have left."""
+"""Allocations whose servers or moves do not exist: left by a crash at the wrong moment, or by a lost database."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from nova.clients.providers import Allocation, Provider
 from nova.cmd.manage.deployment import Deployment
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import mapped_servers
-from nova.db.cell import servers
+from nova.db.cell import server_migrations, servers
+from nova.lifecycle.resize_claims import INSTANCE, MIGRATION
 
-# Whose allocations are judged. A moving server's (MIGRATION) belong to its move, and other services have consumers of
-# types of their own; "unknown" is what servers were before Placement knew types.
-_JUDGED = ("INSTANCE", "unknown")
+# Consumers of servers; "unknown" is what they were before Placement knew types. Other services have consumers of types
+# of their own, which are not judged.
+_SERVERS = (INSTANCE, "unknown")
 _NO_PROVIDER = 127
 # Servers asked for in one query; databases limit the parameters of a statement.
 _BATCH = 500
@@ -58,14 +59,31 @@ def _audit(deployment: Deployment, placement: Placement, given: argparse.Namespa
 def _orphans(
     deployment: Deployment, placement: Placement, provider: Provider
 ) -> Sequence[Allocation]:
-    """What is held at the provider by servers that do not exist.
+    """What is held at the provider by servers that do not exist, and by moves that have ended or never were.
 
-    What is held is read first, then who exists: a server has its mapping before it claims anything.
+    What is held is read first, then who exists: a server has its mapping, and a move its row, before it holds anything.
     """
     consumers = sorted(placement.held_from(provider.uuid))
     living = _living(deployment, consumers)
     held = (placement.allocation(uuid) for uuid in consumers if uuid not in living)
-    return [each for each in held if each is not None and each.consumer_type in _JUDGED]
+    return [
+        each
+        for each in held
+        if each is not None
+        and (
+            each.consumer_type in _SERVERS
+            or (each.consumer_type == MIGRATION and not _moves(deployment, each.consumer))
+        )
+    ]
+
+
+def _moves(deployment: Deployment, uuid: str) -> bool:
+    """Whether a cell has this migration, and it has not ended."""
+    for cell in deployment.cells():
+        with deployment.database(cell).read() as tx:
+            if server_migrations.is_in_progress(tx, uuid):
+                return True
+    return False
 
 
 def _living(deployment: Deployment, uuids: Sequence[str]) -> set[str]:

@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
     argument("--verbose", action="store_true", help="tell of every host and aggregate")
 
     argument = commands.add(
-        "audit", orphans.audit, "look for allocations of servers that do not exist"
+        "audit", orphans.audit, "look for allocations of servers and moves that do not exist"
     )
     argument("--verbose", action="store_true", help="tell what is looked at")
     argument("--resource_provider", metavar="UUID", help="at this provider only")

@@ -12,7 +12,9 @@ from groundwork.columns import now
 from nova.clients.placement import Placement
 from nova.clients.providers import Inventory
 from nova.db.api.models import aggregate_hosts, aggregates
+from nova.db.cell import server_migrations
 from nova.db.cell.models import instances
+from nova.domain.migration import Migration, MigrationStatus, MigrationType
 
 HEAL = ("placement", "heal_allocations")
 SYNC = ("placement", "sync_aggregates")
@@ -269,7 +271,7 @@ def test_audit_finds_and_deletes_what_no_server_holds(deployed: Any, placement: 
     """0 none; 3 found; 4 found and deleted; what servers and moves hold stays"""
     node = deployed.node_uuid("h1")
     living, deleted, building, unmapped = add_servers(deployed, 4)
-    lost, moving = str(uuid4()), str(uuid4())
+    lost, moving = str(uuid4()), add_move(deployed, living, MigrationStatus.FINISHED)
     deployed.execute("cell1", "UPDATE instances SET deleted = id WHERE uuid = :u", u=deleted)
     deployed.execute("cell1", "DELETE FROM instances WHERE uuid = :u", u=building)
     deployed.execute(
@@ -298,6 +300,46 @@ def test_audit_finds_and_deletes_what_no_server_holds(deployed: Any, placement: 
     assert f"Deleted allocations for consumer UUID {first} {where}: VCPU: 1" in ran.out
     assert set(placement.held_from(node)) == {living, building, unmapped, moving}
     assert deployed(*AUDIT, "--delete").status == 0
+
+
+def add_move(manage: Any, server: str, status: MigrationStatus) -> str:
+    """A move of a server of cell1; its uuid."""
+    move = Migration(
+        uuid=str(uuid4()),
+        server_uuid=server,
+        project_id="p",
+        user_id="u",
+        migration_type=MigrationType.RESIZE,
+        status=status,
+        created_at=now(),
+    )
+    with manage.database("cell1").write() as tx:
+        server_migrations.insert_if_absent(tx, move)
+    return move.uuid
+
+
+def test_audit_knows_moves_that_have_ended_or_never_were(
+    deployed: Any, placement: Placement
+) -> None:
+    node = deployed.node_uuid("h1")
+    [server] = add_servers(deployed, 1)
+    ended = {
+        add_move(deployed, server, status)
+        for status in (MigrationStatus.CONFIRMED, MigrationStatus.REVERTED, MigrationStatus.ERROR)
+    }
+    alive = {
+        add_move(deployed, server, status)
+        for status in (MigrationStatus.PRE_MIGRATING, MigrationStatus.REVERTING)
+    }
+    never, stranger = str(uuid4()), str(uuid4())
+    for consumer in (*ended, *alive, never):
+        claim(placement, consumer, node, consumer_type="MIGRATION")
+    claim(placement, stranger, node, consumer_type="ACCELERATOR_POOL")
+    ran = deployed(*AUDIT)
+    assert ran.status == 3
+    assert {line.split()[4] for line in ran.out.splitlines()[:-1]} == {*ended, never}
+    assert deployed(*AUDIT, "--delete").status == 4
+    assert set(placement.held_from(node)) == {*alive, stranger}
 
 
 def test_audit_of_one_provider_leaves_what_is_held_elsewhere(
