@@ -22,6 +22,7 @@ from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines
 from sqlalchemy.engine import URL, make_url
 
+from groundwork.patterns import contains
 from groundwork.pooling import is_over, with_prompt_pool, without_transactions
 
 LOG = logging.getLogger(__name__)
@@ -365,9 +366,7 @@ def _switch_to_wal(cursor: Any) -> None:
 
 
 def _sqlite_regexp(pattern: str, value: Any) -> bool:
-    import re
-
-    return value is not None and re.search(pattern, str(value)) is not None
+    return value is not None and contains(str(value), pattern)
 
 
 def is_curable(exc: BaseException) -> bool:

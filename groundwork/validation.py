@@ -21,6 +21,9 @@ import fastjsonschema
 import jsonschema
 from oslo_utils import timeutils
 
+from groundwork.errors import Invalid
+from groundwork.patterns import check_pattern
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -97,6 +100,14 @@ def _is_regex(value: str) -> bool:
     return True
 
 
+def _is_searchable(value: str) -> bool:
+    try:
+        check_pattern(value)
+    except Invalid:
+        return False
+    return True
+
+
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "uuid": _is_uuid,
     "ipv4": _is_ip(4),
@@ -106,6 +117,8 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "printable": _is_printable,
     "name": _is_name,
     "regex": _is_regex,
+    # A pattern that somebody searches for: see groundwork.patterns.
+    "search-pattern": _is_searchable,
 }
 
 _CHECKER = jsonschema.FormatChecker(formats=())

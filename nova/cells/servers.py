@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid, Unavailable
+from groundwork.patterns import contains
 from nova.cells.batches import Batches, Reading, ShareOfPage
 from nova.cells.merge import merge, sort_value
 from nova.cells.registry import Cell, Registry
@@ -201,7 +201,10 @@ def not_found(uuid: str) -> ServerNotFound:
 
 
 def selects(query: ServerQuery, server: Server) -> bool:
-    """Whether a server that is in no database row yet passes the filters of a query, as SQL would decide."""
+    """Whether a server that is in no database row yet passes the filters of a query, as SQL would decide.
+
+    :raises Invalid: a pattern cannot be searched for.
+    """
     if query.is_deleted:
         return False
     if query.is_locked is not None and query.is_locked != (server.locked_by is not None):
@@ -212,7 +215,7 @@ def selects(query: ServerQuery, server: Server) -> bool:
             return False
     for name, patterns in query.matches.items():
         value = getattr(server, name)
-        if value is None or not any(re.search(pattern, str(value)) for pattern in patterns):
+        if value is None or not any(contains(str(value), pattern) for pattern in patterns):
             return False
     if query.states is not None and not any(
         states.vm_state == server.vm_state

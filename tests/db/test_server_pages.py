@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -597,13 +600,38 @@ def test_cell_that_does_not_answer_is_named_and_the_others_are_shown(cloud: Clou
 def test_pattern_that_a_database_cannot_use_is_refused_and_not_a_silent_cell(
     cloud: Cloud, engine_name: str
 ) -> None:
-    """What Python takes for a regular expression need not be one for every database."""
+    """What one engine takes for a regular expression need not be one for every database."""
     cloud.store([[make_server(1)], [], [], []])
-    # SQLite searches with Python's own; the API refuses what that cannot compile before it comes here.
+    # SQLite searches with the API's own, which refuses what that cannot compile before it comes here.
     pattern = {"sqlite": "(", "mysql": r"\N{DIGIT ONE}", "postgresql": "(?P<name>x)"}[engine_name]
     query = ServerQuery(sort=NEWEST_FIRST, limit=5, matches={"display_name": (pattern,)})
     with pytest.raises(Invalid, match="regular expression"):
         cloud.servers.page(query, project_id="p")
+
+
+def test_pattern_that_backtracks_answers_soon_and_holds_nobody_up(cloud: Cloud) -> None:
+    """A tenant could freeze the process for minutes by a pattern like this and a name made for it."""
+    name = "a" * 28 + "!"
+    cloud.store([[make_server(1, display_name=name)], [], [], [make_server(2, display_name=name)]])
+    query = ServerQuery(sort=NEWEST_FIRST, limit=5, matches={"display_name": ("(a+)+$",)})
+    cloud.servers.page(replace(query, matches={}), project_id="p")
+    ended = threading.Event()
+    turns = [time.monotonic()]
+
+    def look_on() -> None:
+        while not ended.wait(0.01):
+            turns.append(time.monotonic())
+
+    thread = threading.Thread(target=look_on)
+    thread.start()
+    try:
+        assert cloud.servers.page(query, project_id="p").rows == ()
+    finally:
+        ended.set()
+        thread.join()
+    turns.append(time.monotonic())
+    assert turns[-1] - turns[0] < 1
+    assert max(later - sooner for sooner, later in itertools.pairwise(turns)) < 0.5
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"])

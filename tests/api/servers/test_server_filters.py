@@ -198,6 +198,8 @@ def test_values(two: ServerCloud, query: str, expected: list[str]) -> None:
         "sort_dir=up",
         "name=*",
         "name=(",
+        r"name=(a)\1",
+        "name=(?=a)",
         "hostname=%5B",
         "changes-since=yesterday",
         "power_state=on",

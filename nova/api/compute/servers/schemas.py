@@ -192,7 +192,9 @@ CREATE = by_version(_history("name", "flavorRef"))
 REHEARSE = by_version(_history("flavorRef"))
 
 _STRINGS = {"type": "array", "items": {"type": "string"}}
+# Some of them are compared only, but have to look like regular expressions all the same.
 _REGEX = {"type": "array", "items": {"type": "string", "format": "regex"}}
+_SEARCHED = {"type": "array", "items": {"type": "string", "format": "search-pattern"}}
 _TIME = {"type": "array", "items": {"type": "string", "format": "date-time"}}
 
 _SORT_KEYS = (
@@ -214,15 +216,18 @@ _TEXT_KEYS = (
     "system_metadata info_cache security_groups pci_devices marker"
 ).split()
 _REGEX_KEYS = (
-    "kernel_id ramdisk_id hostname key_name power_state node flavor reservation_id launched_at "
-    "terminated_at availability_zone name display_name description display_description locked_by "
-    "root_device_name config_drive access_ip_v4 access_ip_v6 auto_disk_config progress ip ip6 "
-    "created_at"
+    "kernel_id ramdisk_id power_state node flavor reservation_id locked_by root_device_name "
+    "config_drive auto_disk_config progress"
+).split()
+_SEARCHED_KEYS = (
+    "hostname key_name launched_at terminated_at availability_zone name display_name description "
+    "display_description access_ip_v4 access_ip_v6 ip ip6 created_at"
 ).split()
 
 _LIST_2_1: dict[str, Any] = {
     **dict.fromkeys(_TEXT_KEYS, _STRINGS),
     **dict.fromkeys(_REGEX_KEYS, _REGEX),
+    **dict.fromkeys(_SEARCHED_KEYS, _SEARCHED),
     "sort_key": {"type": "array", "items": {"enum": [*_SORT_KEYS, *IGNORED_SORT_KEYS]}},
     "changes-since": _TIME,
     "limit": {**COUNT, "maxItems": 1000},
