@@ -93,6 +93,9 @@ def nova(plan: Plan, passwords: Mapping[str, str]) -> Sections:
             "state_path": plan.work_dir / "nova" / "state",
             "compute_driver": "fake.FakeDriver",
         },
+        # Where nova-all keeps them anyway; nova-manage and nova-status have to be told. They move with state_path.
+        "api_database": {"connection": "sqlite:///$state_path/api.db"},
+        "database": {"connection": "sqlite:///$state_path/cell0.db"},
         "embedded": {
             "listen_host": HOST,
             "listen_port": plan.ports.compute,

@@ -71,6 +71,10 @@ class Plan:
         return self.work_dir / "clouds.yaml"
 
     @property
+    def nova_conf(self) -> Path:
+        return self.work_dir / "nova" / "nova.conf"
+
+    @property
     def logs(self) -> Path:
         return self.work_dir / "logs"
 

@@ -33,10 +33,11 @@ def _rows(uses: list[ProcessUse]) -> list[tuple[str, ...]]:
 def explain(plan: Plan, progress: Progress) -> None:
     """Print how to use what runs now."""
     openstack = "openstack server create --image tiny --flavor m1.tiny --nic none --wait mine"
+    manage = f"\n    nova-manage --config-file {plan.nova_conf} cell_v2 list_cells"
     progress.say(f"""
 Go on in another terminal:
     export PATH={plan.venv}/bin:$PATH OS_CLIENT_CONFIG_FILE={plan.clouds_yaml} OS_CLOUD=quickstart
     {openstack if not plan.only_neighbours else "openstack image list"}
-    openstack --os-cloud quickstart-admin service list
+    openstack --os-cloud quickstart-admin service list{"" if plan.only_neighbours else manage}
 Logs are in {plan.logs}; your own options go into {plan.overrides}/nova.conf and the like.
 Ctrl-C stops everything; the next start finds it again. tools/quickstart --clean forgets it.""")

@@ -6,8 +6,13 @@ import configparser
 import stat
 from pathlib import Path
 
+import pytest
 from quickstart_parts import configs
 from quickstart_parts.plan import Plan, parse_plan
+
+from nova.cmd import beginning
+from nova.cmd.all import embedded_cells, prepare
+from nova.cmd.manage.program import run as manage
 
 PASSWORDS = {user: f"secret-of-{user}" for user in ("admin", "demo", "nova", "placement", "glance")}
 
@@ -52,6 +57,31 @@ def test_own_options_come_last_so_that_they_count(tmp_path: Path) -> None:
     configs.write_configs(plan, PASSWORDS)
     text = (plan.work_dir / "nova/nova.conf").read_text()
     assert text.index("instances = 100") < text.index("instances = 7")
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_operators_programs_find_the_databases_of_nova_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], moved: bool
+) -> None:
+    """They are where they have always been, so that a directory that was kept is found again."""
+    plan = _plan(tmp_path)
+    state = plan.work_dir / "nova/state"
+    if moved:
+        state = tmp_path / "elsewhere"
+        plan.overrides.mkdir(parents=True)
+        (plan.overrides / "nova.conf").write_text(f"[DEFAULT]\nstate_path = {state}\n")
+    configs.write_configs(plan, PASSWORDS)
+    option = ["--config-file", str(plan.nova_conf)]
+    conf = beginning.read_options(option)
+    prepare(conf, embedded_cells(conf))
+    kept = {path.name for path in state.glob("*.db")}
+    assert kept == {"api.db", "cell0.db", "cell1.db", "cell2.db"}
+    assert manage([*option, "cell_v2", "list_cells"]) == 0
+    shown = capsys.readouterr().out
+    assert [name for name in ("cell0", "cell1", "cell2") if f"| {name} " in shown] == [
+        *("cell0", "cell1", "cell2")
+    ]
+    assert manage([*option, "db", "version"]) == 0
 
 
 def test_files_with_passwords_are_readable_by_their_owner_only(tmp_path: Path) -> None:
