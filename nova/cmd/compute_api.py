@@ -65,6 +65,7 @@ from nova.lifecycle.dry_run import DryRuns
 from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
 from nova.lifecycle.resize_accept import MoveIntake
+from nova.lifecycle.unique_names import NameScope, UniqueNames
 from nova.quota.limits import Limits
 from nova.quota.sets import QuotaSets
 
@@ -231,7 +232,12 @@ def _servers(
     paging: Paging,
 ) -> ServerOperations:
     database = plane.api_database
-    intake = Intake(api_database=database, limits=limits, api_bus=plane.bus)
+    intake = Intake(
+        api_database=database,
+        limits=limits,
+        api_bus=plane.bus,
+        unique_names=_unique_names(conf, plane),
+    )
     template = conf.instance_name_template
     return ServerOperations(
         servers=servers,
@@ -252,6 +258,18 @@ def _servers(
         host_statuses=HostStatuses(service_down_time_s=conf.service_down_time),
         enable_instance_password=conf.api.enable_instance_password,
         skip_down_cells=conf.api.list_records_by_skipping_down_cells,
+    )
+
+
+def _unique_names(conf: cfg.ConfigOpts, plane: Plane) -> UniqueNames | None:
+    scope = conf.osapi_compute_unique_server_name_scope
+    if not scope:
+        return None
+    return UniqueNames(
+        NameScope(scope),
+        api_database=plane.api_database,
+        registry=plane.registry,
+        scatter=plane.scatter,
     )
 
 

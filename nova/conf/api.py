@@ -102,7 +102,25 @@ _WSGI: list[cfg.Opt] = [
     ),
 ]
 
+_NAMES: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "osapi_compute_unique_server_name_scope",
+        default="",
+        choices=[
+            ("", "Any number of servers may have a name."),
+            ("project", "No two servers of a project have the same name."),
+            ("global", "No two servers of the cloud have the same name."),
+        ],
+        help="Among which servers a name may be there once; upper and lower case are the same. A create with a name "
+        "that is taken gets status 409. Set it, and to the same on every nova-api, where names are used as host names; "
+        "servers that share a name already keep it. The price: creates of the project, or all creates, wait for each "
+        "other while the cells are asked, which takes longer the more servers there are; and creates get status 503 "
+        "while a cell that has servers of the project (or any cell) does not answer.",
+    ),
+]
+
 GROUPS: dict[str | None, list[cfg.Opt]] = {
+    None: _NAMES,
     "api": _API,
     "wsgi": _WSGI,
 }

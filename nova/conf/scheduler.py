@@ -60,6 +60,12 @@ _SCHEDULER: list[cfg.Opt] = [
         "hw_cdrom_bus, hw_video_model, hw_vif_model) as traits. Set it where hypervisors differ; hosts that do not "
         "report these traits get no servers of such images then.",
     ),
+    cfg.BoolOpt(
+        "query_placement_for_routed_network_aggregates",
+        default=False,
+        help="Has no effect, and is accepted so that configurations of other deployments can be used: servers have no "
+        "ports yet whose network segments could restrict their hosts.",
+    ),
     cfg.IntOpt(
         "workers",
         min=0,
@@ -104,6 +110,20 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         "weight_classes",
         default=["nova.scheduler.weights.all_weighers"],
         help="Weighers in use: paths of classes, or of functions that list classes.",
+    ),
+    cfg.BoolOpt(
+        "track_instance_changes",
+        default=True,
+        help="Has no effect, and is accepted so that configurations of other deployments can be used. Computes tell "
+        "schedulers nothing of their servers: filters and weighers that want to know read it from the cells, and "
+        "server groups reserve their hosts in the API database.",
+    ),
+    cfg.BoolOpt(
+        "pci_in_placement",
+        default=False,
+        help="Whether PCI devices are claimed in Placement. Only false is possible, and is how it is: devices are "
+        "claimed on their host when a server comes there, and PciPassthroughFilter keeps servers off hosts without "
+        "free ones. The scheduler does not start with true.",
     ),
     cfg.IntOpt(
         "host_subset_size",

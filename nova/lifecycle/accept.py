@@ -26,6 +26,7 @@ from nova.domain.resources import amounts_by_class
 from nova.domain.server import Server
 from nova.lifecycle.create import CREATE, CreatePayload
 from nova.lifecycle.names import name_of
+from nova.lifecycle.unique_names import UniqueNames
 from nova.quota.ledger import spend
 from nova.quota.limits import Limits, ProjectLimits
 from nova.quota.server_groups import admit_members
@@ -52,17 +53,28 @@ class CreateRequest:
 class Intake:
     """Takes create requests and cancels builds that have no cell yet."""
 
-    def __init__(self, *, api_database: Database, limits: Limits, api_bus: Bus) -> None:
+    def __init__(
+        self,
+        *,
+        api_database: Database,
+        limits: Limits,
+        api_bus: Bus,
+        unique_names: UniqueNames | None = None,
+    ) -> None:
+        """``unique_names``: what keeps names from being taken twice; anything goes without."""
         self._database = api_database
         self._limits = limits
         self._bus = api_bus
+        self._unique_names = unique_names
 
     def accept(self, context: RequestContext, request: CreateRequest) -> Sequence[Server]:
         """Promise the servers of a request; as many as the quota allows between its two counts.
 
         :raises OverQuota: not even ``min_count`` fit, or not all into the server group.
         :raises Invalid: the server group was deleted a moment ago.
-        :raises Unavailable: limits come from a service that does not answer; nothing was promised then.
+        :raises Conflict: names have to be unique, and one is taken.
+        :raises Unavailable: limits come from a service that does not answer, or a cell does not and may have the name;
+            nothing was promised then.
         """
         flavor = request.template.flavor
         demand = Demand(
@@ -75,9 +87,13 @@ class Intake:
         # Before the transaction, which others wait for.
         limits = self._limits.of_project(request.template.project_id)
         of_group = self._limits_of_group(request, limits)
+        if self._unique_names is not None:
+            self._unique_names.prepare()
 
         def insert(tx: Transaction, count: int) -> Sequence[Server]:
             servers = _servers(request, count)
+            if self._unique_names is not None:
+                self._unique_names.check(tx, servers)
             ids = builds.insert(
                 tx, servers, spec=request.spec, journal=_first_entry(context, request)
             )

@@ -19,9 +19,14 @@ _SUFFIX = "_weight_multiplier"
 def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
     """How ``[filter_scheduler]``, ``[metrics]`` and ``[scheduler]`` say that hosts are chosen.
 
-    :raises Invalid: it names a class that is not there, or a weight that is no number; one line for the operator.
+    :raises Invalid: it names a class that is not there, a weight that is no number, or what this release cannot do; one
+        line for the operator.
     """
     group = conf.filter_scheduler
+    if group.pci_in_placement:
+        raise Invalid(
+            "[filter_scheduler] pci_in_placement cannot be true: PCI devices are claimed on hosts, not in Placement."
+        )
     metrics = _weights(conf.metrics.weight_setting, option="[metrics] weight_setting", of="METRIC")
     options = FilterOptions(
         service_down_time_s=conf.service_down_time,

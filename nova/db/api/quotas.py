@@ -26,6 +26,12 @@ def lock(tx: Transaction, holder: str) -> bool:
     )
 
 
+def has_lock(tx: Transaction, holder: str) -> bool:
+    """Whether the lock row is there; once it is, it stays."""
+    table = quota_locks
+    return tx.execute(sa.select(table.c.holder).where(table.c.holder == holder)).first() is not None
+
+
 def make_lock(database: Database, holder: str) -> None:
     """Make sure that the lock row is there, in a transaction of its own."""
     try:

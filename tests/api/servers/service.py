@@ -27,6 +27,7 @@ from nova.db.cell import servers
 from nova.domain.flavor import Flavor
 from nova.lifecycle.accept import Intake
 from nova.lifecycle.operations import OPERATIONS
+from nova.lifecycle.unique_names import NameScope, UniqueNames
 from nova.quota.limits import DefaultLimits
 from nova.quota.stored import StoredLimits
 from nova.saga.journal import Journal
@@ -74,7 +75,12 @@ class ServerCloud(Deployment):
     """A deployment that serves ``/servers``."""
 
     def serve_servers(
-        self, *, skip_down_cells: bool = True, has_volumes: bool = True, **limits: int
+        self,
+        *,
+        skip_down_cells: bool = True,
+        has_volumes: bool = True,
+        names: NameScope | None = None,
+        **limits: int,
     ) -> None:
         """``limits`` are the defaults of quotas; everything else is unlimited."""
         self.cinder = FakeCinder()
@@ -92,6 +98,13 @@ class ServerCloud(Deployment):
             api_database=self.api_database,
             limits=found,
             api_bus=Silence(),  # type: ignore[arg-type]
+            unique_names=names
+            and UniqueNames(
+                names,
+                api_database=self.api_database,
+                registry=self.registry,
+                scatter=self.scatter,
+            ),
         )
         self.serve(
             ServerOperations(

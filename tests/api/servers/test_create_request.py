@@ -11,6 +11,7 @@ from nova.db.api import builds, key_pairs
 from nova.db.api.key_pairs import KeyPair
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.server import Server
+from nova.lifecycle.unique_names import NameScope
 from tests.api.servers.service import IMAGE, ServerCloud
 
 USER = "member,reader"
@@ -435,3 +436,25 @@ def test_wishes_for_hardware_that_make_no_sense(
 ) -> None:
     cloud.add_flavor("odd", extra_specs=extra_specs)
     assert text in refused(cloud, flavorRef="odd")
+
+
+def test_names_are_taken_once_where_the_operator_wants_it(cloud: ServerCloud) -> None:
+    """Whether the first is a build request still or has a cell; what it is called in another project is free."""
+    [first] = create(cloud)
+    assert len(create(cloud)) == 2, "without the option any number may have a name"
+
+    cloud.serve_servers(names=NameScope.PROJECT)
+    asked = {"method": "POST", "version": NEWEST}
+    for _ in range(2):
+        text = cloud.refused("/servers", 409, body=body(name="ONE"), **asked)
+        assert text == "A server with the name one already exists."
+        with cloud.api_database.read() as tx:
+            waiting = {build.server.uuid for build in builds.visible(tx)}
+        for uuid_ in waiting:
+            cloud.move_to_cell(uuid_, "cell1")
+    cloud.answer("/servers", status=202, body=body(name="two"), **asked)
+    assert first.uuid in waiting or not waiting
+
+    cloud.serve_servers(names=NameScope.GLOBAL)
+    other = {**asked, "project": OTHER_PROJECT}
+    cloud.refused("/servers", 409, body=body(name="Two"), **other)

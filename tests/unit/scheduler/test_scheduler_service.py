@@ -146,6 +146,35 @@ def test_unknown_filter_is_told():
         rules_from_conf(conf)
 
 
+def test_devices_in_placement_are_refused_in_one_line():
+    conf = nova.conf.new()
+    conf([])
+    conf.set_override("pci_in_placement", True, group="filter_scheduler")
+    with pytest.raises(Invalid, match=r"\[filter_scheduler\] pci_in_placement") as caught:
+        rules_from_conf(conf)
+    assert "\n" not in caught.value.text
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("filter_scheduler", "track_instance_changes"),
+        ("scheduler", "query_placement_for_routed_network_aggregates"),
+    ],
+)
+def test_options_without_effect_say_so(group, name):
+    """They are declared, so that they are not ignored in silence."""
+    conf = nova.conf.new()
+    conf([])
+    for value in (True, False):
+        conf.set_override(name, value, group=group)
+        assert rules_from_conf(conf).filters
+    [declared] = [
+        o for g, options in nova.conf.declared() if g == group for o in options if o.name == name
+    ]
+    assert declared.help.startswith("Has no effect")
+
+
 def test_options_of_metrics_reach_filter_and_weigher():
     conf = nova.conf.new()
     conf([])
