@@ -97,7 +97,7 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         "available_filters",
         default=["nova.scheduler.filters.all_filters"],
         help="Filters that enabled_filters may name: paths of classes, or of functions that list classes. Add a line "
-        "for filters of your own and keep the default one.",
+        "for filters of your own and keep the default one; doc/own-filters.rst tells what these look like.",
     ),
     cfg.ListOpt(
         "enabled_filters",
@@ -109,7 +109,8 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
     cfg.ListOpt(
         "weight_classes",
         default=["nova.scheduler.weights.all_weighers"],
-        help="Weighers in use: paths of classes, or of functions that list classes.",
+        help="Weighers in use: paths of classes, or of functions that list classes. doc/own-filters.rst tells what "
+        "those of your own look like.",
     ),
     cfg.BoolOpt(
         "track_instance_changes",

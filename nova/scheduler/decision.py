@@ -206,7 +206,7 @@ class Standings:
         self._order = None
 
     def _multipliers_of(self, weigher: Weigher) -> Sequence[float] | Numbers:
-        if not self._in_aggregates:
+        if not self._in_aggregates and not weigher.knows_multipliers:
             return [weigher.sense * weigher.multiplier] * len(self.candidates)
         if not speaks_for(type(weigher), "multiplier_for", "multiplier_of"):
             return [weigher.multiplier_of(candidate) for candidate in self.candidates]

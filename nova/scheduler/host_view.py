@@ -88,6 +88,8 @@ class Ask:
     now: datetime
     #: The host of each server that the hints ``same_host`` and ``different_host`` name, as far as it is on one.
     server_hosts: Mapping[str, str] = field(default_factory=dict)
+    #: The uuids of all servers that are asked for; none in a dry run.
+    servers: tuple[str, ...] = ()
     #: What flavor and image want of NUMA nodes. None also when they make no sense: asking Placement tells so.
     numa: NumaRequest | None = field(init=False, default=None)
 

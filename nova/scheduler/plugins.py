@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from groundwork.errors import Invalid
@@ -13,7 +13,11 @@ T = TypeVar("T")
 
 
 def load_classes(
-    paths: Iterable[str], kind: type[T], *, own: Iterable[type[T]] = ()
+    paths: Iterable[str],
+    kind: type[T],
+    *,
+    own: Iterable[type[T]] = (),
+    adapt: Callable[[type], type[T] | None] = lambda _other: None,
 ) -> tuple[type[T], ...]:
     """The classes at these paths, each once, in order.
 
@@ -21,9 +25,10 @@ def load_classes(
 
     :param own: classes that come with the scheduler. They are found by name under whatever module of their package,
         because configurations out there name modules (``...weights.ram.RAMWeigher``) that are cut otherwise here.
+    :param adapt: makes one of our kind of a class that is not, or None if it cannot.
     :raises Invalid: there is nothing of that kind at a path; one line for the operator.
     """
-    found: dict[type[T], None] = {}
+    found: dict[object, type[T]] = {}
     by_name = {one.__name__: one for one in own}
     package = kind.__module__.rpartition(".")[0] + "."
     for path in paths:
@@ -31,10 +36,19 @@ def load_classes(
         thing = thing or _import(path)
         members: Sequence[object] = [thing] if inspect.isclass(thing) else list(thing())
         for member in members:
-            if not (inspect.isclass(member) and issubclass(member, kind)):
+            fitting = _of_kind(member, kind, adapt)
+            if fitting is None:
                 raise Invalid(f"{path} is no {kind.__name__} of the scheduler.")
-            found[member] = None
-    return tuple(found)
+            found[member] = fitting
+    return tuple(found.values())
+
+
+def _of_kind(
+    member: object, kind: type[T], adapt: Callable[[type], type[T] | None]
+) -> type[T] | None:
+    if not inspect.isclass(member):
+        return None
+    return member if issubclass(member, kind) else adapt(member)
 
 
 def _import(path: str):  # type: ignore[no-untyped-def]

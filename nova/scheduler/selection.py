@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from groundwork import columns
@@ -70,6 +71,7 @@ class Selector:
         except Invalid as nonsense:
             raise no_valid_host(self._hosts.count(), {}, remark=nonsense.text) from nonsense
         ask = ask_of(spec, self._now(), rules=self._rules, servers=self._servers)
+        ask = replace(ask, servers=tuple(servers))
         look = Look(
             self._hosts, self._rules, placement, ask, self._limit, seed, lineups=self._lineups
         )

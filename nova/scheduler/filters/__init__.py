@@ -2,7 +2,7 @@
 
 A filter sees one :class:`~nova.scheduler.host_view.HostView` and the request, and gives a reason or None. Operators
 name the classes that may be used in ``[filter_scheduler] available_filters`` and those that are, by class name, in
-``enabled_filters``; a class of their own derives from :class:`Filter`.
+``enabled_filters``; a class of their own derives from :class:`Filter`, or has the ``host_passes`` of other releases.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nova.scheduler.filters.cidr_affinity_filter import SimpleCIDRAffinityFilter
 from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
 from nova.scheduler.filters.compute_filter import ComputeFilter
 from nova.scheduler.filters.filter import Filter, FilterOptions, Reason
+from nova.scheduler.filters.foreign_filter import BaseHostFilter, filter_of
 from nova.scheduler.filters.hardware_filters import NUMATopologyFilter, PciPassthroughFilter
 from nova.scheduler.filters.image_properties_filter import ImagePropertiesFilter
 from nova.scheduler.filters.isolated_hosts_filter import IsolatedHostsFilter
@@ -40,7 +41,7 @@ from nova.scheduler.filters.server_group_filters import (
 )
 from nova.scheduler.plugins import load_classes
 
-__all__ = ["Filter", "FilterOptions", "Reason", "all_filters", "load_filters"]
+__all__ = ["BaseHostFilter", "Filter", "FilterOptions", "Reason", "all_filters", "load_filters"]
 
 
 def all_filters() -> tuple[type[Filter], ...]:
@@ -81,7 +82,8 @@ def load_filters(
     :param enabled: class names.
     :raises Invalid: a path leads nowhere, or an enabled filter is not available; one line for the operator.
     """
-    known = {found.__name__: found for found in load_classes(available, Filter, own=all_filters())}
+    found = load_classes(available, Filter, own=all_filters(), adapt=filter_of)
+    known = {each.__name__: each for each in found}
     unknown = [name for name in enabled if name not in known]
     if unknown:
         raise Invalid(

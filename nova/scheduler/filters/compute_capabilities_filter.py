@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.filters.filter import Filter, Reason
-from nova.scheduler.filters.host_facts import fact
 from nova.scheduler.filters.requirement import NOT_COMPARED, is_met
+from nova.scheduler.host_facts import fact
 from nova.scheduler.host_view import Ask
 
 _SCOPE = "capabilities"

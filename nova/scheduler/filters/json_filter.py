@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.filters.filter import Filter, Reason
-from nova.scheduler.filters.host_facts import fact
+from nova.scheduler.host_facts import fact
 from nova.scheduler.host_view import Ask
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {

@@ -1,6 +1,7 @@
 """How well can this host do it: one small pure class per preference.
 
-Operators name classes in ``[filter_scheduler] weight_classes``; a class of their own derives from :class:`Weigher`.
+Operators name classes in ``[filter_scheduler] weight_classes``; a class of their own derives from :class:`Weigher`,
+or has the ``_weigh_object`` of other releases.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from nova.scheduler.plugins import load_classes
 from nova.scheduler.weights.cross_cell import CrossCellWeigher
+from nova.scheduler.weights.foreign_weigher import BaseHostWeigher, weigher_of
 from nova.scheduler.weights.image_props import ImagePropertiesWeigher
 from nova.scheduler.weights.metrics import MetricsWeigher
 from nova.scheduler.weights.pci import PCIWeigher
@@ -27,7 +29,7 @@ from nova.scheduler.weights.standard_weighers import (
 )
 from nova.scheduler.weights.weigher import Weigher, WeigherOptions
 
-__all__ = ["Weigher", "WeigherOptions", "all_weighers", "load_weighers"]
+__all__ = ["BaseHostWeigher", "Weigher", "WeigherOptions", "all_weighers", "load_weighers"]
 
 
 def all_weighers() -> tuple[type[Weigher], ...]:
@@ -66,5 +68,5 @@ def load_weighers(
     """
     return tuple(
         found.from_options(options, multiplier=multipliers.get(found.name, 1.0))
-        for found in load_classes(classes, Weigher, own=all_weighers())
+        for found in load_classes(classes, Weigher, own=all_weighers(), adapt=weigher_of)
     )

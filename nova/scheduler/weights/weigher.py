@@ -43,6 +43,9 @@ class Weigher:
     #: Whether the weigher reads ``images`` of the host, which cost another one.
     needs_images: ClassVar[bool] = False
 
+    #: Whether ``multiplier_of`` may tell hosts apart that are in the same aggregates.
+    knows_multipliers: ClassVar[bool] = False
+
     def __init__(self, *, multiplier: float = 1.0) -> None:
         self.multiplier = multiplier
 
