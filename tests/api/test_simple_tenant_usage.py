@@ -202,6 +202,23 @@ def test_without_times_the_present_is_meant(cloud: Deployment) -> None:
     assert usage["total_hours"] == 0.5
 
 
+def test_hours_that_have_not_passed_are_not_counted(cloud: Deployment) -> None:
+    """The openstack client asks for a period that ends tomorrow; a server of a minute would have used a whole day."""
+    add(cloud, "cell1", began=1)
+    add(cloud, "cell2", began=3, ended=2)
+    # On a host whose clock is ahead.
+    add(cloud, "cell2", began=-0.5)
+    [usage] = ask(cloud, "?start=2026-02-01T00:00:00&end=2026-03-02T12:00:00")["tenant_usages"]
+    assert usage["total_hours"] == 2.0
+    assert usage["stop"] == "2026-03-02T12:00:00.000000"
+    assert (
+        ask(cloud, "?start=2026-03-01T13:00:00&end=2026-03-02T12:00:00")["tenant_usages"][0][
+            "total_hours"
+        ]
+        == 0.0
+    )
+
+
 @pytest.mark.parametrize(
     "form",
     ["2026-03-01T11:00:00", "2026-03-01T11:00:00.000000", "2026-03-01%2011:00:00.000000"],

@@ -45,9 +45,12 @@ def usage_of_project(
 
 
 def _hours(server: ServerUsage, period: Period) -> float:
-    """How long the server was there within the period."""
+    """How long the server was there within the period, as far as that has passed.
+
+    Clients ask for periods that end tomorrow, so that they see today's whole usage.
+    """
     begin = max(server.launched_at, period.start)
-    end = min(server.ended_at or period.end, period.end)
+    end = min(server.ended_at or period.now, period.end, period.now)
     return max(0.0, (end - begin).total_seconds()) / 3600
 
 
