@@ -166,6 +166,10 @@ def test_quota_is_per_user(api: Api) -> None:
 
 
 def test_concurrent_requests_do_not_overshoot_the_quota(api: Api) -> None:
+    """key_pairs per user, server_groups and server_group_members are countable with recheck
+
+    Parallel create at the limit for each; the groups' tests are in ``tests/db/test_server_groups.py``.
+    """
     api.limits.key_pairs_limit = 3
     statuses: list[int] = []
     start = threading.Barrier(8)

@@ -293,7 +293,9 @@ def test_the_database_filters_as_python_filters_build_requests(
 ) -> None:
     """List filters (status, name, host, tags, ip, changes-since, deleted, all_tenants) are pushed down to the cells.
 
-    The two must agree, or a server would appear in a list or vanish from it when its cell is chosen.
+    The two must agree, or a server would appear in a list or vanish from it when its cell is chosen. ``ip`` (and
+    ``ip6``) never come here: servers have no addresses as long as there is no network service, so the API answers them
+    with an empty list (``ServerLists.read``).
     """
     found = make_servers(table)
     store(cell_database, found)

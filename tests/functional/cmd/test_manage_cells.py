@@ -76,8 +76,13 @@ def test_create_cell_refuses_urls_of_another_cell(manage: Any, urls: tuple[str, 
 
     Duplicate connection refused with exit 2; --verbose prints the uuid
     """
-    manage.succeed("cell_v2", "create_cell")
+    assert manage.succeed("cell_v2", "create_cell", "--name", "first").out == ""
+    theirs = ("--transport-url", "rabbit://h/x", "--database_connection", manage.url("x"))
+    words = ("--name", "second", *theirs, "--disabled", "--verbose")
+    uuid = manage.succeed("cell_v2", "create_cell", *words).line
     before = listed(manage)
+    assert [(row[0], row[4]) for row in before[1:]] == [("first", "False"), ("second", "True")]
+    assert before[2] == ("second", uuid, "rabbit://h/x", manage.url("x"), "True")
     ran = manage("cell_v2", "create_cell", *urls)
     assert ran.status == 2
     assert "already" in ran.line

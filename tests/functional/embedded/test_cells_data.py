@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 import pytest
 
+from nova.cells.registry import Cell
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
+from nova.rpc.bus import Bus
+from nova.virt.guest import PowerState
 from tests.functional.embedded.joining import one_more_host
 from tests.functional.embedded.moving import Mover, manage, moved, nowhere
 from tests.functional.embedded.plane import (
@@ -251,16 +255,69 @@ def test_pages_of_one_over_all_places(cloud: Cloud, pair: dict[str, str], sort: 
 def test_a_changed_url_is_used_without_a_restart(cloud: Cloud, pair: dict[str, str]) -> None:
     """nova-manage cell_v2 update_cell (name, urls, --enable, --disable) without restarting services.
 
-    Change url while services run; next request uses it (within the two seconds that a mapping is trusted).
+    Change url while services run; next request uses it (within the two seconds that a mapping is trusted). Of cell0
+    too; name and bus are in the next test, what a disabled cell still does is in
+    ``tests/functional/scheduler/test_cells.py``.
     """
-    uuid = pair["cell2"]
-    copy = cloud.folder / "moved.db"
-    with sqlite3.connect(Mover(cloud).path("cell2")) as old, sqlite3.connect(copy) as new:
-        old.backup(new)
-        new.execute("UPDATE instances SET display_name = 'moved' WHERE uuid = ?", [uuid])
-    old.close()
-    new.close()
-    with moved(cloud, {"cell2": f"sqlite:///{copy}"}):
-        assert cloud.show(uuid)["name"] == "moved"
-        assert cloud.show(pair["cell1"])["name"] == "cell1"
-    assert cloud.show(uuid)["name"] == "cell2"
+    buried = cloud.create("cell0", flavorRef="huge")
+    cloud.wait_until_error(buried)
+    for cell, uuid in (("cell2", pair["cell2"]), ("cell0", buried)):
+        copy = cloud.folder / f"moved-{cell}.db"
+        with sqlite3.connect(Mover(cloud).path(cell)) as old, sqlite3.connect(copy) as new:
+            old.backup(new)
+            new.execute("UPDATE instances SET display_name = 'moved' WHERE uuid = ?", [uuid])
+        old.close()
+        new.close()
+        with moved(cloud, {cell: f"sqlite:///{copy}"}):
+            assert cloud.show(uuid)["name"] == "moved"
+            assert cloud.show(pair["cell1"])["name"] == "cell1"
+        assert cloud.show(uuid)["name"] == cell
+
+
+def test_a_changed_name_and_bus_are_used_without_a_restart(
+    cloud: Cloud, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nova-manage cell_v2 update_cell (name, urls, --enable, --disable) without restarting services.
+
+    Change url while services run; next request uses it.
+    """
+    [before] = [cell for cell in cloud.cells if cell.name == "cell2"]
+    targets = cloud.embedded.plane.targets
+    casts: list[Bus] = []
+    cast = Bus.cast
+
+    def remember(bus: Bus, *message: Any, **more: Any) -> None:
+        casts.append(bus)
+        cast(bus, *message, **more)
+
+    def update(name: str, transport_url: str) -> Cell:
+        words = ["--cell_uuid", before.uuid, "--name", name, "--transport-url", transport_url]
+        words += ["--database_connection", before.database_url]
+        assert manage(cloud, "cell_v2", "update_cell", *words) == 0
+        wait_for("the change", lambda: name in {cell.name for cell in cloud.cells})
+        [cell] = [cell for cell in cloud.cells if cell.uuid == before.uuid]
+        assert (cell.name, cell.transport_url) == (name, transport_url)
+        return cell
+
+    def say() -> None:
+        event = {"server_uuid": pair["cell2"], "name": "power-update", "tag": "POWER_OFF"}
+        path, body = "/os-server-external-events", {"events": [event]}
+        cloud.compute("POST", path, body, version="2.76", token=ADMIN, status=200)
+
+    def guest() -> Any:
+        uuid = pair["cell2"]
+        return cloud.drivers()[cloud.guests()[uuid]]._files.read(uuid)
+
+    after = update("second", "local:///elsewhere")
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(Bus, "cast", remember)
+            say()
+        elsewhere = targets.bus(after)
+        assert elsewhere in casts
+        assert guest().power_state is PowerState.RUNNING, "nobody heard it there"
+    finally:
+        again = update("cell2", before.transport_url)
+    assert targets.bus(again) is not elsewhere
+    say()
+    wait_for("power off", lambda: guest().power_state is PowerState.SHUTDOWN)

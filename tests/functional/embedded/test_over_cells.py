@@ -215,34 +215,58 @@ def test_every_operation_on_a_server_reaches_its_cell(cloud: Cloud, pair: dict[s
 
 
 def test_delete_with_the_host_down(cloud: Cloud) -> None:
-    """Local delete (compute down) works in the right cell and frees allocations; the host removes the guest when it
-    is back.
+    """Local delete (compute down) works in the right cell and frees allocations, ports and volumes
 
-    Stop a compute, DELETE its server: 204, no allocation left.
+    Stop a compute, DELETE its server: 204, no allocation, port or attachment left. There are no ports yet. The host
+    removes the guest when it is back.
     """
     host = "cell2-lost"
+    kept, gone = (cloud.cinder.add_volume(bootable=True) for _ in range(2))
+
+    def boot_from(volume: str, *, delete_on_termination: bool) -> str:
+        device = {"source_type": "volume", "destination_type": "volume", "uuid": volume}
+        device |= {"boot_index": 0, "delete_on_termination": delete_on_termination}
+        return cloud.create(
+            imageRef=None,
+            flavorRef="zero",
+            block_device_mapping_v2=[device],
+            availability_zone=f"nova:{host}",
+            token=ADMIN,
+        )
+
     with one_more_host(cloud, "cell2", host) as agent:
         assert agent.wait_reported(PATIENCE_S)
         assert manage(cloud, "cell_v2", "discover_hosts") == 0
-        uuid = cloud.create(availability_zone=f"nova:{host}", token=ADMIN)
-        cloud.wait_until(uuid, "ACTIVE")
-        assert [*cloud.allocations()] == [uuid]
+        uuids = [
+            cloud.create(availability_zone=f"nova:{host}", token=ADMIN),
+            boot_from(kept, delete_on_termination=False),
+            boot_from(gone, delete_on_termination=True),
+        ]
+        for uuid in uuids:
+            cloud.wait_until(uuid, "ACTIVE")
+        assert {*cloud.allocations()} == {*uuids}
+        assert {a["volume_id"] for a in cloud.cinder.attachments.values()} == {kept, gone}
         agent.stop()
         [service] = cloud.compute.get(f"/os-services?host={host}", token=ADMIN)["services"]
         set_down = f"/os-services/{service['id']}"
         cloud.compute("PUT", set_down, {"forced_down": True}, token=ADMIN, status=200)
 
-        cloud.delete(uuid, token=USER)
-        cloud.wait_gone(uuid)
+        for uuid in uuids:
+            cloud.delete(uuid, token=USER)
+        for uuid in uuids:
+            cloud.wait_gone(uuid)
         wait_for("freed room", lambda: not cloud.allocations())
+        wait_for("freed volumes", lambda: not cloud.cinder.attachments)
         cloud.assert_nothing_is_left()
-        assert cloud.cell_of(uuid) == "cell2"
+        assert cloud.cinder.volumes[kept]["status"] == "available"
+        assert gone not in cloud.cinder.volumes
+        assert {cloud.cell_of(uuid) for uuid in uuids} == {"cell2"}
         cloud.compute("PUT", set_down, {"forced_down": False}, token=ADMIN, status=200)
         again = make_agent(cloud, "cell2", host)
-        assert [guest.uuid for guest in again._driver.guests()] == [uuid]
+        assert {guest.uuid for guest in again._driver.guests()} == {*uuids}
         again.start()
         try:
-            wait_for("the end of the guest", lambda: not again._driver.guests())
+            wait_for("the end of the guests", lambda: not again._driver.guests())
         finally:
             again.stop()
 

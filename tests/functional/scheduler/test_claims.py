@@ -203,7 +203,12 @@ def test_reschedule_within_the_cell(cloud: Cloud) -> None:
 
 def test_build_that_fails_everywhere_holds_nothing(cloud: Cloud) -> None:
     """Conductor frees the claim on reschedule and on failure; delete and local delete free it: after each path
-    GET /allocations/{uuid} is empty."""
+    GET /allocations/{uuid} is empty.
+
+    Failure and delete are here. That a reschedule leaves the claim on the new host alone is in
+    test_reschedule_within_the_cell above; local delete is test_delete_with_the_host_down in
+    ``tests/functional/embedded/test_over_cells.py``.
+    """
     with failing_spawns(cloud, *cloud.drivers()):
         uuid = cloud.create(flavorRef="one")
         assert cloud.wait_until_error(uuid)["OS-EXT-SRV-ATTR:host"] is None
