@@ -13,7 +13,7 @@ consumers, so no moment is without a claim for a guest that is there, and at the
 All of it may run twice: what is read first tells whether it was done.
 
 Should the migration's be lost while it waits for an answer, the source is claimed anew before a revert begins
-(``hold_source_again``). A failed move has no use for that: without it the server keeps what it has.
+(``hold_source_again``). Where it is lost while the move fails, the audit finds the server holding another host.
 """
 
 from __future__ import annotations

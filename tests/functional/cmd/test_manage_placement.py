@@ -165,6 +165,80 @@ def test_devices_of_child_providers_are_found(deployed: Any, placement: Placemen
     assert f"Failed to write allocations for instance {second}" in ran.out
 
 
+def set_flavor(manage: Any, uuid: str, **extra_specs: str) -> None:
+    flavor = {"flavorid": "1", "name": "d", "vcpus": 1, "memory_mb": 1, "root_gb": 1}
+    with manage.database("cell1").write() as tx:
+        tx.execute(
+            sa.update(instances)
+            .where(instances.c.uuid == uuid)
+            .values(flavor={**flavor, "extra_specs": extra_specs})
+        )
+
+
+def add_devices(placement: Placement, node: str, number: int) -> set[str]:
+    """So many children of the node with one device each."""
+    children = {str(uuid4()) for _ in range(number)}
+    for child in children:
+        placement.create_provider(child, f"device {child}", parent=node)
+        placement.put_inventories(child, {DEVICE: Inventory(1)}, generation=0)
+    return children
+
+
+def share_disk(placement: Placement, *nodes: str) -> str:
+    """A pool for these nodes, which have no disk of their own any more; its uuid."""
+    pool, aggregate = str(uuid4()), str(uuid4())
+    placement.create_provider(pool, "pool")
+    generation = placement.put_inventories(pool, {"DISK_GB": Inventory(10)}, generation=0)
+    placement.put_traits(pool, {"MISC_SHARES_VIA_AGGREGATE"}, generation=generation)
+    for provider in (pool, *nodes):
+        placement.change_aggregates(provider, lambda present: present | {aggregate})
+    for node in nodes:
+        placement.change_inventories(
+            node,
+            lambda present: {name: each for name, each in present.items() if name != "DISK_GB"},
+        )
+    return pool
+
+
+@pytest.mark.parametrize("policy", ["none", "isolate"])
+def test_devices_below_the_node_and_disk_beside_it_are_found_together(
+    deployed: Any, placement: Placement, policy: str
+) -> None:
+    """And nothing of the neighbour, which has the same to offer."""
+    node, neighbour = (
+        deployed.node_uuid("h1"),
+        add_host(deployed, placement, "cell1", "h2"),
+    )
+    pool = share_disk(placement, node, neighbour)
+    add_devices(placement, neighbour, 3)
+    devices = add_devices(placement, node, 2)
+    [uuid] = add_servers(deployed, 1)
+    specs = {f"resources{suffix}:{DEVICE}": "1" for suffix in ("_A", "_B")}
+    set_flavor(deployed, uuid, **specs, group_policy=policy)
+    deployed.succeed(*HEAL)
+    assert held(placement, uuid) == {
+        node: {"VCPU": 1, "MEMORY_MB": 1},
+        pool: {"DISK_GB": 1},
+        **{device: {DEVICE: 1} for device in devices},
+    }
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_a_closed_inventory_gives_nothing_out(
+    deployed: Any, placement: Placement, in_use: bool
+) -> None:
+    """Nodes keep one while servers hold disk of their own; the pool is where disk belongs."""
+    node = deployed.node_uuid("h1")
+    pool = share_disk(placement, node)
+    placement.change_inventories(
+        node, lambda present: {**present, "DISK_GB": Inventory(10, reserved=10 if in_use else 0)}
+    )
+    [uuid] = add_servers(deployed, 1)
+    deployed.succeed(*HEAL)
+    where = {pool: {"DISK_GB": 1}, node: {"VCPU": 1, "MEMORY_MB": 1}}
+    assert held(placement, uuid) == (where if in_use else {node: SMALL})
+
+
 def test_a_missing_node_exits_2_and_a_refused_write_3(deployed: Any, placement: Placement) -> None:
     """The others are healed all the same."""
     [sound] = add_servers(deployed, 1)
