@@ -117,7 +117,11 @@ class Database:
         sqlite_synchronous: bool = True,
         connection_debug: int = 0,
         connection_trace: bool = False,
+        longest_read_s: float | None = None,
     ) -> None:
+        """``longest_read_s``: a statement of :meth:`read` that takes longer is ended by the server (MariaDB, MySQL,
+        PostgreSQL), see :func:`was_cut_off`.
+        """
         self.url = _complete(_with_parameters(url, connection_parameters))
         self._slave_url = (
             _complete(_with_parameters(slave_url, connection_parameters)) if slave_url else None
@@ -139,6 +143,7 @@ class Database:
             "pool_timeout": pool_timeout,
         }
         self._sqlite_synchronous = sqlite_synchronous
+        self._longest_read_s = longest_read_s
         self._writer: sa.Engine | None = None
         self._reader: sa.Engine | None = None
         self._engines: list[sa.Engine] = []
@@ -147,7 +152,12 @@ class Database:
 
     @classmethod
     def from_conf(
-        cls, group: Any, *, url: str | None = None, max_retries: int | None = None
+        cls,
+        group: Any,
+        *,
+        url: str | None = None,
+        max_retries: int | None = None,
+        longest_read_s: float | None = None,
     ) -> Database:
         """The database that an option group with oslo.db's known names describes; what is given overrides its own."""
         return cls(
@@ -164,6 +174,7 @@ class Database:
             sqlite_synchronous=group.sqlite_synchronous,
             connection_debug=group.connection_debug,
             connection_trace=group.connection_trace,
+            longest_read_s=longest_read_s,
         )
 
     @property
@@ -254,6 +265,8 @@ class Database:
             _read_committed(engine)
         if not writes:
             without_transactions(engine)
+            if self._longest_read_s is not None:
+                _end_long_statements(engine, self._longest_read_s)
         # The engine was tried out when it was made; that connection has not heard of this.
         engine.dispose()
         return engine
@@ -290,6 +303,40 @@ def _read_committed(engine: sa.Engine) -> None:
         cursor = connection.cursor()
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.close()
+
+
+def _end_long_statements(engine: sa.Engine, longest_s: float) -> None:
+    """Have the server end what takes longer on new connections of this engine, which must be without transactions.
+
+    Once for each connection: with each statement it would be a trip more, or text that a prepared one cannot hold.
+    """
+    longest_ms = max(1, round(longest_s * 1000))
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_limit(connection: Any, _record: Any) -> None:
+        if engine.dialect.name == "postgresql":
+            limit = f"statement_timeout = {longest_ms}"
+        elif "MariaDB" in connection.get_server_info():
+            limit = f"max_statement_time = {longest_ms / 1000}"
+        else:
+            limit = f"max_execution_time = {longest_ms}"
+        cursor = connection.cursor()
+        cursor.execute(f"SET SESSION {limit}")
+        cursor.close()
+
+
+# MariaDB's and MySQL's numbers, and PostgreSQL's code, of a statement that took longer than it may.
+_CUT_OFF = frozenset((1969, 3024, "57014"))
+
+
+def was_cut_off(exc: BaseException) -> bool:
+    """Whether the server ended the statement because it took too long (``longest_read_s``, or a limit of its own)."""
+    refused = exc.inner_exception if isinstance(exc, db_exc.DBError) else exc
+    told = getattr(refused, "orig", refused)
+    number = told.args[0] if getattr(told, "args", ()) else None
+    return getattr(told, "pgcode", None) in _CUT_OFF or (
+        isinstance(number, int) and number in _CUT_OFF
+    )
 
 
 # One lock for each SQLite file that this process writes. SQLite itself only polls for its lock, with growing pauses and
