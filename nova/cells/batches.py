@@ -10,7 +10,7 @@ from typing import Protocol
 from groundwork.database import Transaction
 from groundwork.errors import Invalid
 from nova.cells.registry import Cell
-from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.scatter import Down, Late, Line, Scatter
 from nova.db.cell.server_pages import Found, PageReader
 from nova.db.cell.server_query import ServerQuery
 
@@ -89,7 +89,7 @@ class Reading:
         self, cells: Sequence[Cell], query: ServerQuery
     ) -> Iterator[tuple[Cell, Sequence[Found]]]:
         reader = PageReader(query)
-        answers = self._scatter.ask(cells, lambda tx: _page_or_refusal(tx, reader))
+        answers = self._scatter.ask(cells, lambda tx: _page_or_refusal(tx, reader), line=Line.LISTS)
         for cell, answer in answers.items():
             match answer:
                 case Late() | Down():

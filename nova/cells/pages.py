@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from groundwork.database import Transaction
 from nova.cells.merge import merge
 from nova.cells.registry import Cell
-from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.scatter import Down, Late, Line, Scatter
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def merged_page(
 
     :param read: one cell's rows, in the same order and cut at the same limit.
     """
-    answers = scatter.ask(cells, read)
+    answers = scatter.ask(cells, read, line=Line.LISTS)
     pages: list[Sequence[T]] = []
     missing: list[Cell] = []
     for answer in answers.values():

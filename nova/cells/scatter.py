@@ -1,7 +1,14 @@
-"""Ask many cells the same question; silence is a value."""
+"""Ask many cells the same question; silence is a value.
+
+Every cell has a :class:`~nova.cells.breaker.Breaker`, which knows when there is no use in asking, and two lines of
+waiting questions, each with a few threads of its own: what looks things up by their keys never stands behind lists,
+which take as long as their askers make them. In a process there are at most twice ``threads`` for a cell, and one that
+probes it.
+"""
 
 from __future__ import annotations
 
+import enum
 import logging
 import threading
 import time
@@ -11,9 +18,9 @@ from typing import Any, Generic, TypeVar
 
 from oslo_db import exception as db_exc
 
-from groundwork.database import Database, Transaction
+from groundwork.database import Database, Transaction, was_cut_off
 from groundwork.errors import Unavailable
-from nova.cells.breaker import Breaker, Condition, Health, Ticket
+from nova.cells.breaker import LATE, Breaker, Condition, Doubt, Health, Ticket
 from nova.cells.lane import Lane
 from nova.cells.registry import Cell
 from nova.cells.target import Targets
@@ -37,15 +44,24 @@ class Down:
     reason: str
 
 
+class Line(enum.Enum):
+    """Where a question waits for its turn: behind others of its kind."""
+
+    #: What reads by key, and takes no time.
+    LOOKUPS = "lookups"
+    #: What may take long: lists of users, and whatever reads much. The database ends what takes longer than the
+    #: deadline, where it can.
+    LISTS = "lists"
+
+
 class Scatter:
     """Questions to many cells at once, each with the same deadline. Thread safe.
 
-    Every cell has its own few threads and its own :class:`~nova.cells.breaker.Breaker`: a cell that is dead or slow
-    costs those who ask it one deadline, and those who ask others nothing.
+    A cell that is dead or slow costs those who ask it one deadline, and those who ask others nothing.
     """
 
     def __init__(self, targets: Targets, *, threads: int, deadline_s: float) -> None:
-        """``threads``: for each cell, and so the questions that can be stuck in it."""
+        """``threads``: for each line of each cell, and so the questions of a kind that can be stuck in it."""
         self._targets = targets
         self._threads = threads
         self._deadline_s = deadline_s
@@ -57,21 +73,33 @@ class Scatter:
         cells: Iterable[Cell],
         query: Callable[[Transaction], T],
         *,
+        line: Line = Line.LOOKUPS,
         deadline_s: float | None = None,
+        heard: Callable[[Cell, T | Late | Down], object] | None = None,
     ) -> Mapping[Cell, T | Late | Down]:
         """Each cell's answer, or :class:`Late` or :class:`Down` in its place.
 
-        Cells that miss the deadline (seconds, this object's own by default) never delay the others; from then on they
-        are taken for down, and say so at once until they answer again. Their threads end by themselves when the
-        database gives up.
+        Cells that miss the deadline (seconds, this object's own by default) never delay the others. One that as such
+        does not answer, which a probe finds out meanwhile, is taken for down from then on, and says so at once until
+        it answers again. The threads of what is late end by themselves when the database gives up.
+
+        :param heard: told each answer as it comes in, by another thread; of cells that miss the deadline nothing.
         """
         cells = tuple(cells)
-        answers: _Answers[T] = _Answers(cells)
+        answers: _Answers[T] = _Answers(cells, heard)
         for cell in cells:
-            self._way_to(cell).ask(cell, query, answers)
-        late = answers.wait(self._deadline_s if deadline_s is None else deadline_s)
-        for cell, ticket in late.items():
-            self._way_to(cell).breaker.silent(ticket, "it missed the deadline")
+            self._way_to(cell).ask(cell, query, answers, line)
+        half_s = (self._deadline_s if deadline_s is None else deadline_s) / 2
+        if not answers.wait(half_s):
+            doubts = {
+                cell: (breaker, breaker.doubt(ticket))
+                for cell, (breaker, ticket) in answers.awaited().items()
+            }
+            answers.wait(half_s)
+            answers.close()
+            for cell, (breaker, doubt) in doubts.items():
+                if isinstance(answers.by_cell[cell], Late):
+                    _judge(cell, breaker, doubt)
         return answers.by_cell
 
     def database(self, cell: Cell) -> Database:
@@ -119,37 +147,62 @@ class Scatter:
         return way
 
 
+def _judge(cell: Cell, breaker: Breaker, doubt: Doubt) -> None:
+    """After the deadline of a question: is it the cell's fault?"""
+    if not breaker.late(doubt) and breaker.is_current(doubt.ticket):
+        LOG.warning("cell %s (%s) answers, but not a question in time", cell.name, cell.uuid)
+
+
 class _Answers(Generic[T]):
     """What came in for one question. Each cell's first answer counts, and none after the deadline."""
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        heard: Callable[[Cell, T | Late | Down], object] | None = None,
+    ) -> None:
         # In the order of the question, whoever answers first.
         self.by_cell: dict[Cell, T | Late | Down] = {cell: Late(cell) for cell in cells}
-        self._waiting: dict[Cell, Ticket | None] = dict.fromkeys(self.by_cell)
+        self._heard = heard
+        self._waiting: dict[Cell, tuple[Breaker, Ticket] | None] = dict.fromkeys(self.by_cell)
         self._lock = threading.Lock()
         self._complete = threading.Event()
 
-    def expect(self, cell: Cell, ticket: Ticket) -> None:
-        self._waiting[cell] = ticket
+    def expect(self, cell: Cell, breaker: Breaker, ticket: Ticket) -> None:
+        self._waiting[cell] = (breaker, ticket)
 
     def is_waiting_for(self, cell: Cell) -> bool:
         return cell in self._waiting
 
     def put(self, cell: Cell, answer: T | Late | Down) -> None:
         with self._lock:
-            if cell in self._waiting:
-                del self._waiting[cell]
-                self.by_cell[cell] = answer
-                if not self._waiting:
-                    self._complete.set()
+            if cell not in self._waiting:
+                return
+            del self._waiting[cell]
+            self.by_cell[cell] = answer
+            is_complete = not self._waiting
+        if self._heard is not None:
+            try:
+                self._heard(cell, answer)
+            except Exception:
+                # The cell's thread is to go on; who asked has the answer all the same.
+                LOG.exception("what cell %s answered could not be taken", cell.name)
+        if is_complete:
+            self._complete.set()
 
-    def wait(self, deadline_s: float) -> Mapping[Cell, Ticket]:
-        """Wait until all is there or the deadline has passed; the cells that did not answer."""
-        if self._waiting:
-            self._complete.wait(deadline_s)
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until all is there or the time has passed; whether all is there."""
+        return not self._waiting or self._complete.wait(timeout_s)
+
+    def awaited(self) -> Mapping[Cell, tuple[Breaker, Ticket]]:
+        """The cells that have not answered yet."""
         with self._lock:
-            late, self._waiting = self._waiting, {}
-        return {cell: ticket for cell, ticket in late.items() if ticket is not None}
+            return {cell: asked for cell, asked in self._waiting.items() if asked is not None}
+
+    def close(self) -> None:
+        """Take no more answers."""
+        with self._lock:
+            self._waiting = {}
 
 
 class _Way:
@@ -157,7 +210,9 @@ class _Way:
 
     def __init__(self, cell: Cell, targets: Targets, threads: int, deadline_s: float) -> None:
         self._targets = targets
-        self._lane = Lane(f"cell-{cell.name}", threads=threads)
+        self._deadline_s = deadline_s
+        self._lookups = Lane(f"cell-{cell.name}", threads=threads)
+        self._lists = Lane(f"cell-{cell.name}-lists", threads=threads)
         # Who is to be told when the cell goes down, and as what they know it: its name may have changed since.
         self._askers: dict[_Answers[Any], Cell] = {}
         self._lock = threading.Lock()
@@ -165,18 +220,25 @@ class _Way:
             cell,
             probe=lambda: targets.probe(cell, timeout_s=deadline_s),
             on_down=self._release,
+            deadline_s=deadline_s,
         )
 
-    def ask(self, cell: Cell, query: Callable[[Transaction], T], answers: _Answers[T]) -> None:
-        ticket = self.breaker.admit()
-        if ticket is None:
+    def ask(
+        self, cell: Cell, query: Callable[[Transaction], T], answers: _Answers[T], line: Line
+    ) -> None:
+        ticket = self.breaker.admit(line)
+        lane = self._lists if line is Line.LISTS else self._lookups
+        if ticket is None or ticket.is_trial:
             answers.put(cell, Down(cell, self.breaker.reason))
+            if ticket is not None:
+                asked_at = time.monotonic()
+                lane.do(lambda: self._try(cell, query, line, ticket, asked_at))
             return
-        answers.expect(cell, ticket)
+        answers.expect(cell, self.breaker, ticket)
         with self._lock:
             self._askers[answers] = cell
         if self.breaker.is_current(ticket):
-            self._lane.do(lambda: self._answer(cell, query, answers, ticket))
+            lane.do(lambda: self._answer(cell, query, line, answers, ticket))
         else:
             # It went down between the two, and whoever released the others has not seen us.
             self._release()
@@ -185,38 +247,64 @@ class _Way:
         self,
         cell: Cell,
         query: Callable[[Transaction], T],
+        line: Line,
         answers: _Answers[T],
         ticket: Ticket,
     ) -> None:
         try:
             # Nobody waits any more for what had to queue for too long.
+            if not answers.is_waiting_for(cell):
+                return
+            answer = self._hear(cell, query, line)
+            if isinstance(answer, _NoConnection):
+                answers.put(cell, Down(cell, answer.reason))
+                self.breaker.unreachable(ticket, answer.reason)
+                return
+            # Before the answer is given: who has it finds the cell up.
             if answers.is_waiting_for(cell):
-                self._ask(cell, query, answers, ticket)
+                self.breaker.answered(ticket)
+            answers.put(cell, answer)
         finally:
             with self._lock:
                 self._askers.pop(answers, None)
 
-    def _ask(
+    def _try(
         self,
         cell: Cell,
-        query: Callable[[Transaction], T],
-        answers: _Answers[T],
+        query: Callable[[Transaction], object],
+        line: Line,
         ticket: Ticket,
+        asked_at: float,
     ) -> None:
-        answer: T | Down
+        """A question whose answer nobody waits for, but the breaker."""
+        if not self.breaker.is_current(ticket):
+            return
+        answer = self._hear(cell, query, line)
+        if isinstance(answer, _NoConnection):
+            self.breaker.unreachable(ticket, answer.reason)
+        elif isinstance(answer, Late) or time.monotonic() - asked_at > self._deadline_s:
+            self.breaker.silent(ticket, LATE)
+        else:
+            self.breaker.answered(ticket)
+
+    def _hear(
+        self, cell: Cell, query: Callable[[Transaction], T], line: Line
+    ) -> T | Late | Down | _NoConnection:
+        """What the cell says; Late where its database has ended the question."""
         is_reached = False
         started = time.monotonic()
         try:
-            with self._targets.database(cell).read() as tx:
+            is_list = line is Line.LISTS
+            database = self._targets.lists(cell) if is_list else self._targets.database(cell)
+            with database.read() as tx:
                 is_reached = True
-                answer = query(tx)
+                return query(tx)
         except Exception as exc:
-            # Whatever the database says, the other cells' answers stand.
-            answer = Down(cell, str(exc))
             if not is_reached or isinstance(exc, db_exc.DBConnectionError):
-                answers.put(cell, answer)
-                self.breaker.silent(ticket, str(exc))
-                return
+                return _NoConnection(str(exc))
+            if was_cut_off(exc):
+                return Late(cell)
+            # Whatever the database says, the other cells' answers stand.
             LOG.warning(
                 "cell %s (%s) refuses a question: %s (%.1f s)",
                 cell.name,
@@ -224,10 +312,7 @@ class _Way:
                 exc,
                 time.monotonic() - started,
             )
-        # Before the answer is given: who has it finds the cell up.
-        if answers.is_waiting_for(cell):
-            self.breaker.answered(ticket)
-        answers.put(cell, answer)
+            return Down(cell, str(exc))
 
     def _release(self) -> None:
         """All who wait for this cell: it will not come, so do not wait for the rest of your deadlines."""
@@ -238,7 +323,15 @@ class _Way:
 
     def close(self) -> None:
         self.breaker.close()
-        self._lane.close()
+        self._lookups.close()
+        self._lists.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _NoConnection:
+    """The cell was not reached, or lost on the way."""
+
+    reason: str
 
 
 def _name(cell: Cell) -> tuple[str, str]:

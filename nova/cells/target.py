@@ -10,12 +10,17 @@ import sqlalchemy as sa
 from groundwork.database import Database
 from nova.cells.registry import Cell
 from nova.db.cell.models import instances
+from nova.db.cell.server_order import order_of, steer
+from nova.db.cell.server_query import ServerQuery, Sort
 from nova.rpc.bus import Bus
 
 # What a statement may take at least before its connection counts as dead. Shorter cuts off writers that wait for a row
 # lock (MariaDB lets them wait for 50 s); longer keeps threads for longer in a cell whose machine vanished.
 _SHORTEST_SILENCE_S = 60
 _LONGEST_CONNECT_S = 10
+
+# What most lists ask for.
+_NEWEST = ServerQuery(sort=(Sort("created_at", True),), limit=1, is_deleted=False)
 
 
 class Targets:
@@ -30,11 +35,15 @@ class Targets:
         *,
         open_database: Callable[[str], Database],
         open_bus: Callable[[str], Bus],
+        open_lists: Callable[[str], Database] | None = None,
     ) -> None:
+        """``open_lists`` opens databases that end what takes them too long; without, lists have no limit there."""
         self._open_database = open_database
+        self._open_lists = open_lists
         self._open_bus = open_bus
         self._lock = threading.Lock()
         self._databases: dict[tuple[str, str], Database] = {}
+        self._lists: dict[tuple[str, str], Database] = {}
         self._buses: dict[tuple[str, str], Bus] = {}
 
     def database(self, cell: Cell) -> Database:
@@ -46,6 +55,24 @@ class Targets:
                 known = self._databases.get(name)
                 if known is None:
                     known = self._databases[name] = self._open_database(cell.database_url)
+        return known
+
+    def lists(self, cell: Cell) -> Database:
+        """As :meth:`database`, for reading what may take long: over connections of its own, with a limit.
+
+        SQLite has no such limit, so there it is the same.
+        """
+        if self._open_lists is None:
+            return self.database(cell)
+        name = (cell.uuid, cell.database_url)
+        known = self._lists.get(name)
+        if known is None:
+            if sa.make_url(cell.database_url).get_backend_name() == "sqlite":
+                known = self.database(cell)
+            else:
+                known = self._open_lists(cell.database_url)
+            with self._lock:
+                known = self._lists.setdefault(name, known)
         return known
 
     def bus(self, cell: Cell) -> Bus:
@@ -60,14 +87,17 @@ class Targets:
         return known
 
     def probe(self, cell: Cell, *, timeout_s: float) -> None:
-        """Ask the cell something cheap over a connection of its own; pooled ones may hang since the cell went away.
+        """Ask the cell for its newest server over a connection of its own; pooled ones may hang since it went away.
+
+        It is read as a list of one would be: a cell that is slow with every list is slow with this.
 
         :raises Exception: there is no answer, for whatever reason.
         """
-        database = self._open_database(with_timeouts(cell.database_url, silence_s=timeout_s))
+        open_database = self._open_lists or self._open_database
+        database = open_database(with_timeouts(cell.database_url, silence_s=timeout_s))
         database.close_when_unused()
         with database.read() as tx:
-            tx.execute(sa.select(instances.c.id).limit(1)).all()
+            tx.execute(_newest(tx.dialect)).all()
 
     def keep_only(self, cells: Iterable[Cell]) -> None:
         """Forget databases and buses that none of these cells has; to be told whenever the mappings were read."""
@@ -75,20 +105,28 @@ class Targets:
         database_names = {(cell.uuid, cell.database_url) for cell in cells}
         bus_names = {(cell.uuid, cell.transport_url) for cell in cells}
         with self._lock:
-            for name in self._databases.keys() - database_names:
-                self._databases.pop(name).close_when_unused()
+            for databases in (self._databases, self._lists):
+                for name in databases.keys() - database_names:
+                    databases.pop(name).close_when_unused()
             for name in self._buses.keys() - bus_names:
                 self._buses.pop(name).close_when_unused()
 
     def close(self) -> None:
         """Give back all connections."""
         with self._lock:
-            for database in self._databases.values():
+            for database in (*self._databases.values(), *self._lists.values()):
                 database.dispose()
             for bus in self._buses.values():
                 bus.close()
             self._databases.clear()
+            self._lists.clear()
             self._buses.clear()
+
+
+def _newest(dialect: str) -> sa.Select[tuple[str, str | None]]:
+    # Not only what stands in the index.
+    newest = sa.select(instances.c.uuid, instances.c.display_name).where(instances.c.deleted == 0)
+    return steer(newest.order_by(*order_of(dialect, _NEWEST.sort)).limit(1), _NEWEST)
 
 
 def with_timeouts(url: str, *, silence_s: float = _SHORTEST_SILENCE_S) -> str:

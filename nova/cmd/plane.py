@@ -6,7 +6,7 @@ Nothing here decides anything; it takes values out of the configuration and puts
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from oslo_config import cfg
@@ -71,6 +71,7 @@ class Plane:
         """How to reach them."""
         return Targets(
             open_database=self._open_cell_database,
+            open_lists=partial(self._open_cell_database, longest_read_s=self.conf.cell_timeout),
             open_bus=lambda url: Bus(self.conf, url),
         )
 
@@ -187,9 +188,14 @@ class Plane:
         """Map hosts that are new in their cells."""
         return discover_hosts(self.api_database, self.registry.real(), self.targets)
 
-    def _open_cell_database(self, url: str) -> Database:
+    def _open_cell_database(self, url: str, longest_read_s: float | None = None) -> Database:
         # Nobody above the cells waits for one that is not there: retries are the breakers' business.
-        return Database.from_conf(self.conf.database, url=with_timeouts(url), max_retries=0)
+        return Database.from_conf(
+            self.conf.database,
+            url=with_timeouts(url),
+            max_retries=0,
+            longest_read_s=longest_read_s,
+        )
 
     def _keep_only(self, cells: tuple[Cell, ...]) -> None:
         self.scatter.keep_only(cells)

@@ -10,15 +10,17 @@ GROUPS: dict[str | None, list[cfg.Opt]] = {
             "cell_worker_thread_pool_size",
             default=5,
             min=1,
-            help="Threads with which a process asks cells in parallel, for each cell. Raise it when "
-            "API requests wait for each other although the cells are quick.",
+            help="Threads with which a process asks cells in parallel, for each cell: as many for "
+            "lists, and as many for looking up single things. Raise it when API requests wait for "
+            "each other although the cells are quick.",
         ),
         cfg.IntOpt(
             "cell_timeout",
             default=10,
             min=1,
-            help="Seconds that a cell has to answer a read that goes to many cells. Shorter leaves "
-            "a slow cell out of lists sooner; longer makes everybody wait for it.",
+            help="Seconds that a cell has to answer a read that goes to many cells; then MariaDB and "
+            "PostgreSQL end it, too. Shorter leaves a slow cell out of lists sooner; longer makes "
+            "everybody wait for it.",
         ),
         cfg.StrOpt(
             "instance_name_template",

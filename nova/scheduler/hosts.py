@@ -17,7 +17,7 @@ from math import inf
 from groundwork import columns
 from groundwork.database import Database
 from nova.cells.registry import Cell, Registry
-from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.scatter import Down, Late, Line, Scatter
 from nova.db.api.aggregates import ZONE_KEY
 from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
 from nova.scheduler.host_rows import read_aggregates, read_mappings
@@ -268,7 +268,7 @@ class HostTable:
         query = partial(
             read_cell, since=since, with_counts=with_counts, with_images=self._with_images
         )
-        for cell, answer in self._scatter.ask(cells, query).items():
+        for cell, answer in self._scatter.ask(cells, query, line=Line.LISTS).items():
             hosts = self._cells[cell.id]
             if isinstance(answer, Late | Down):
                 # The scatter has logged why.

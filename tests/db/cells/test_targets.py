@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import sqlalchemy as sa
 
 from groundwork.database import Database
 from nova.cells.registry import CELL0_UUID, Cell, Registry
-from nova.cells.scatter import Late, Scatter
-from nova.cells.target import Targets, with_timeouts
+from nova.cells.scatter import Down, Late, Line, Scatter
+from nova.cells.target import Targets, _newest, with_timeouts
 from nova.db.api.models import cell_mappings
 from nova.db.cell.models import instances
 from nova.rpc.bus import Bus
@@ -215,3 +216,76 @@ def test_cell_whose_url_was_wrong_is_asked_at_the_new_one_at_once(
     found = cell_at(make_database("cell"))
     assert scatter.ask([found], lambda tx: 1) == {found: 1}
     scatter.close()
+
+
+LIMIT_S = 0.3
+# The regular expression is only there to make a page of it, as users do.
+SLEEP = {
+    "mysql": "SELECT SLEEP(3600) FROM (SELECT 1 AS one) AS t WHERE '1' REGEXP '1'",
+    "postgresql": "SELECT pg_sleep(3600) WHERE '1' ~ '1'",
+}
+
+
+@pytest.fixture
+def limited(closed_buses: list[str]) -> Targets:
+    return Targets(
+        open_database=Database,
+        open_lists=partial(Database, longest_read_s=LIMIT_S),
+        open_bus=lambda url: FakeBus(url, closed_buses),  # type: ignore[arg-type, return-value]
+    )
+
+
+@pytest.mark.parametrize("engine_name", ["mysql", "postgresql"])
+def test_slow_list_is_ended_by_the_database(
+    limited: Targets, make_database: MakeDatabase, engine_name: str
+) -> None:
+    """It is late, not refused, and the cell is up; its thread and its connection go on with the next one."""
+    cell = cell_at(make_database("cell"))
+    scatter = Scatter(limited, threads=1, deadline_s=60)
+    numbers = {"mysql": "SELECT CONNECTION_ID()", "postgresql": "SELECT pg_backend_pid()"}
+
+    def ask(statement: str, line: Line = Line.LISTS) -> object:
+        query = lambda tx: tx.execute(sa.text(statement)).scalar()
+        return scatter.ask([cell], query, line=line)[cell]
+
+    number = ask(numbers[engine_name])
+    for _ in range(2):
+        assert ask(SLEEP[engine_name]) == Late(cell)
+        assert ask(numbers[engine_name]) == number
+    assert scatter.down() == ()
+    # Only lists are limited.
+    short = SLEEP[engine_name].replace("3600", str(2 * LIMIT_S))
+    assert not isinstance(ask(short, Line.LOOKUPS), Late | Down)
+    scatter.close()
+    limited.close()
+
+
+def test_lists_have_connections_of_their_own_where_they_are_limited(
+    limited: Targets, cell_database: Database, engine_name: str
+) -> None:
+    cell = cell_at(cell_database)
+    answers(limited.lists(cell))
+    assert limited.lists(cell) is limited.lists(cell)
+    assert (limited.lists(cell) is limited.database(cell)) == (engine_name == "sqlite")
+    limited.keep_only([])
+    assert limited.lists(cell) is limited.lists(cell)
+    limited.close()
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+def test_probe_reads_along_the_index_of_lists(make_database: MakeDatabase) -> None:
+    statement = _newest("sqlite").compile(compile_kwargs={"literal_binds": True})
+    with make_database("cell").read() as tx:
+        [step] = tx.execute(sa.text(f"EXPLAIN QUERY PLAN {statement}")).all()
+    assert "USING INDEX instances_deleted_created_idx" in step.detail
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+def test_probe_waits_no_longer_than_lists_for_a_lock(
+    limited: Targets, make_database: MakeDatabase
+) -> None:
+    database = make_database("cell")
+    with database.write() as tx:
+        tx.execute(sa.text("LOCK TABLE instances IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(Exception, match="statement timeout"):
+            limited.probe(cell_at(database), timeout_s=10)

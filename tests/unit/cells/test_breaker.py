@@ -1,4 +1,4 @@
-"""The health of one cell: down at the first silence, probed by one thread, up again after an answered question."""
+"""The health of one cell: down when it does not answer, probed by one thread, up again when it has answered."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def breaker(probe: Probe) -> Iterator[Breaker]:
     found.close()
 
 
-def admitted(breaker: Breaker) -> Ticket:
-    ticket = breaker.admit()
+def admitted(breaker: Breaker, line: str | None = None) -> Ticket:
+    ticket = breaker.admit(line)
     assert ticket is not None
     return ticket
 
@@ -171,3 +171,108 @@ def test_whoever_waits_is_told_that_the_cell_went_down(probe: Probe) -> None:
     breaker.silent(second, "late, too")
     breaker.close()
     assert told == ["late"]
+
+
+def test_late_question_is_its_own_fault_when_a_probe_was_answered(
+    breaker: Breaker, probe: Probe
+) -> None:
+    probe.answers = True
+    doubt = breaker.doubt(admitted(breaker))
+    wait_for(lambda: probe.calls == 1 and breaker._heard == 1)
+    assert not breaker.late(doubt)
+    assert breaker.condition.health is Health.UP
+    # What was answered before a question was doubted tells nothing of it.
+    probe.answers = False
+    later = breaker.doubt(admitted(breaker))
+    wait_for(lambda: probe.calls == 2)
+    assert breaker.late(later)
+    assert (breaker.condition.health, breaker.reason) == (Health.DOWN, "it missed the deadline")
+    assert not breaker.late(later)
+
+
+def test_late_question_takes_the_cell_down_while_the_probe_is_waiting() -> None:
+    """Nobody waits for a probe: it has begun early enough."""
+    answer = threading.Event()
+    breaker = Breaker(CELL, probe=lambda: answer.wait(PATIENCE_S))
+    doubts = [breaker.doubt(admitted(breaker)) for _ in range(8)]
+    assert breaker.late(doubts[0])
+    assert breaker.condition.health is Health.DOWN
+    # The same prober finds out that the cell is back.
+    answer.set()
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    assert breaker.condition.failures == 1
+    breaker.close()
+
+
+def test_doubts_share_one_prober(breaker: Breaker, probe: Probe) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda _: breaker.doubt(admitted(breaker)), range(200)))
+    wait_for(lambda: not breaker._is_probing)
+    assert probe.most_at_once == 1
+
+
+def test_unreachable_cell_is_up_with_the_first_answered_probe(
+    breaker: Breaker, probe: Probe
+) -> None:
+    breaker.unreachable(admitted(breaker), "no route to host")
+    wait_for(lambda: probe.calls >= 3)
+    assert breaker.condition.health is Health.DOWN
+    probe.answers = True
+    wait_for(lambda: breaker.condition.health is Health.UP)
+    assert breaker.condition.reason == ""
+
+
+def test_cell_that_only_answers_probes_is_probed_with_growing_pauses(
+    breaker: Breaker, probe: Probe
+) -> None:
+    """Pauses are short again after an answered question, not after an answered probe."""
+    probe.answers = True
+    for pause_s in (0.001, 0.002, 0.004, 0.004):
+        breaker.unreachable(admitted(breaker), "too many connections")
+        wait_for(lambda: breaker.condition.health is Health.UP)
+        assert breaker._pause_s == pause_s
+    breaker.answered(admitted(breaker))
+    assert breaker._pause_s == 0
+
+
+def test_each_line_has_a_trial(breaker: Breaker, probe: Probe) -> None:
+    """Who lists slowly does not keep those out who look something up."""
+    probe.answers = True
+    bring_down(breaker)
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    slow, quick = admitted(breaker, "lists"), admitted(breaker, "lookups")
+    assert slow.is_trial
+    assert quick.is_trial
+    assert breaker.admit("lists") is None
+    breaker.answered(quick)
+    assert breaker.condition.health is Health.UP
+    # It began before the cell was up again.
+    breaker.silent(slow, "late")
+    assert breaker.condition.health is Health.UP
+
+
+def test_trial_that_is_stuck_counts_as_late(probe: Probe) -> None:
+    """Nobody waits for it; who comes next looks at the clock."""
+    probe.answers = True
+    breaker = Breaker(CELL, probe=probe, deadline_s=0.05)
+    bring_down(breaker)
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    assert admitted(breaker).is_trial
+    wait_for(lambda: breaker.admit() is None and breaker.condition.failures == 2)
+    breaker.close()
+
+
+def test_probe_that_is_late_is_not_answered() -> None:
+    calls = 0
+
+    def probe() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            threading.Event().wait(0.2)
+
+    breaker = Breaker(CELL, probe=probe, deadline_s=0.1, first_pause_s=0.001)
+    bring_down(breaker)
+    wait_for(lambda: breaker.condition.health is Health.TRYING)
+    assert calls == 2
+    breaker.close()

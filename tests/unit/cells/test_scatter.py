@@ -17,7 +17,7 @@ import pytest
 from groundwork.errors import Unavailable
 from nova.cells.breaker import Health
 from nova.cells.registry import Cell
-from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.scatter import Down, Late, Line, Scatter
 
 CELLS = [
     Cell(id=number, uuid=f"u{number}", name=f"cell{number}", transport_url="", database_url="")
@@ -82,6 +82,8 @@ class FakeTargets:
                 yield cell.name
 
         return FakeDatabase()
+
+    lists = database
 
 
 @pytest.fixture
@@ -285,3 +287,86 @@ def test_cell_that_was_renamed_or_disabled_is_the_same_cell(
     targets.broken["cell1"] = OSError("no route to host")
     assert scatter.ask([disabled], lambda tx: tx) == {disabled: Down(disabled, "no route to host")}
     assert scatter.ask([ONE], lambda tx: tx) == {ONE: Down(ONE, "no route to host")}
+
+
+def test_late_question_costs_nobody_else_anything_in_a_cell_that_answers(
+    scatter: Scatter, targets: FakeTargets
+) -> None:
+    release = threading.Event()
+
+    def slow(tx: Any) -> str:
+        release.wait(PATIENCE_S)
+        return str(tx)
+
+    with ThreadPoolExecutor() as clients:
+        # As slow, and more patient.
+        patient = clients.submit(scatter.ask, [ONE], slow)
+        for _ in range(3):
+            assert scatter.ask([ONE], slow, line=Line.LISTS, deadline_s=0.1) == {ONE: Late(ONE)}
+            assert scatter.ask([ONE], lambda tx: tx) == {ONE: "cell1"}
+        assert scatter.down() == ()
+        release.set()
+        assert patient.result(PATIENCE_S) == {ONE: "cell1"}
+
+
+def test_lookups_do_not_wait_behind_lists(targets: FakeTargets) -> None:
+    scatter = Scatter(targets, threads=2, deadline_s=PATIENCE_S)  # type: ignore[arg-type]
+    release = threading.Event()
+    with ThreadPoolExecutor(8) as clients:
+        lists = [
+            clients.submit(scatter.ask, [ONE], lambda tx: release.wait(PATIENCE_S), line=Line.LISTS)
+            for _ in range(8)
+        ]
+        for _ in range(20):
+            assert scatter.ask([ONE], lambda tx: tx) == {ONE: "cell1"}
+        release.set()
+        assert {each.result(PATIENCE_S)[ONE] for each in lists} == {True}
+    scatter.close()
+
+
+def test_nobody_waits_for_a_trial(targets: FakeTargets) -> None:
+    """Its asker is told what everybody is told, and the answer lets the others in."""
+    scatter = Scatter(targets, threads=4, deadline_s=0.1)  # type: ignore[arg-type]
+    targets.silence("cell1")
+    assert scatter.ask([ONE], targets.wait_if_silent) == {ONE: Late(ONE)}
+    targets.answer_again("cell1")
+    wait_for(lambda: scatter.conditions()[0].health is Health.TRYING)
+    release = threading.Event()
+    tried: list[str] = []
+
+    def slow(tx: Any) -> str:
+        tried.append(str(tx))
+        release.wait(PATIENCE_S)
+        return str(tx)
+
+    down = Down(ONE, "it missed the deadline")
+    assert scatter.ask([ONE], slow, deadline_s=PATIENCE_S) == {ONE: down}
+    wait_for(lambda: tried == ["cell1"])
+    # It takes too long, so it is no trial that others could follow.
+    wait_for(
+        lambda: (
+            scatter.ask([ONE], slow, deadline_s=PATIENCE_S) == {ONE: down}
+            and scatter.conditions()[0].failures == 2
+        )
+    )
+    release.set()
+    wait_for(lambda: scatter.ask([ONE], lambda tx: tx) == {ONE: "cell1"})
+    scatter.close()
+
+
+def test_answers_are_told_as_they_come(scatter: Scatter, targets: FakeTargets) -> None:
+    targets.broken["cell2"] = OSError("no route to host")
+    release = threading.Event()
+    told: dict[Cell, object] = {}
+
+    def question(tx: Any) -> str:
+        if tx == "cell3":
+            release.wait(PATIENCE_S)
+        return str(tx)
+
+    with ThreadPoolExecutor() as clients:
+        asked = clients.submit(scatter.ask, CELLS, question, heard=told.__setitem__)
+        wait_for(lambda: told == {ONE: "cell1", TWO: Down(TWO, "no route to host")})
+        assert not asked.done()
+        release.set()
+        assert asked.result(PATIENCE_S) == told

@@ -17,7 +17,7 @@ from nova.api.compute.availability_zones.views import (
 from nova.api.compute.services.locating import ask
 from nova.availability_zones import ZoneNames
 from nova.cells.registry import Registry
-from nova.cells.scatter import Scatter
+from nova.cells.scatter import Line, Scatter
 from nova.db.api import aggregates
 from nova.db.cell import services
 from nova.liveness import is_up
@@ -79,7 +79,8 @@ class AvailabilityZones:
         found.setdefault(names_of.default, [])
         found.setdefault(names_of.internal, [])
         now = self._clock()
-        for rows in ask(self._scatter, self._registry.all(), services.list_services).told.values():
+        answers = ask(self._scatter, self._registry.all(), services.list_services, line=Line.LISTS)
+        for rows in answers.told.values():
             for service in rows:
                 zone = names_of.of_service(service.host, service.binary, zones_of_hosts)
                 up = is_up(service, now, self._service_down_time_s)

@@ -10,7 +10,7 @@ from groundwork.errors import Invalid, NotFound
 from nova.api.compute.services.locating import ask, only
 from nova.api.paging import Page
 from nova.cells.registry import Cell, Registry
-from nova.cells.scatter import Scatter
+from nova.cells.scatter import Line, Scatter
 from nova.db.api import host_mappings
 from nova.db.cell import compute_nodes
 from nova.db.cell.compute_nodes import NodeServer, NodeUsage, ServedNode
@@ -99,7 +99,8 @@ class Nodes:
         """What runs on these nodes; cells that fell silent since are left out."""
         cells = {one.cell: None for one in found}
         hosts = sorted({one.served.node.host for one in found})
-        return ask(self._scatter, cells, lambda tx: _use(tx, hosts, with_servers)).told
+        query = lambda tx: _use(tx, hosts, with_servers)
+        return ask(self._scatter, cells, query, line=Line.LISTS).told
 
     def _one(
         self, name: str, query: Callable[[Transaction], ServedNode | None], *, unique: bool
@@ -136,7 +137,7 @@ class Nodes:
         *,
         after: tuple[int, int] | None,
     ) -> list[Found]:
-        answers = ask(self._scatter, self._registry.real(), query)
+        answers = ask(self._scatter, self._registry.real(), query, line=Line.LISTS)
         found = [Found(cell, served) for cell, rows in answers.told.items() for served in rows]
         found.sort(key=lambda one: one.place)
         return [one for one in found if after is None or one.place > after]

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from groundwork.database import Transaction
 from groundwork.errors import Invalid, NotFound, Unavailable
 from nova.cells.registry import Cell
-from nova.cells.scatter import Down, Late, Scatter
+from nova.cells.scatter import Down, Late, Line, Scatter
 
 T = TypeVar("T")
 
@@ -22,9 +22,15 @@ class Answers(Generic[T]):
     silent: tuple[Cell, ...]
 
 
-def ask(scatter: Scatter, cells: Iterable[Cell], query: Callable[[Transaction], T]) -> Answers[T]:
+def ask(
+    scatter: Scatter,
+    cells: Iterable[Cell],
+    query: Callable[[Transaction], T],
+    *,
+    line: Line = Line.LOOKUPS,
+) -> Answers[T]:
     """The answers of some cells, silence set apart."""
-    answers = scatter.ask(cells, query)
+    answers = scatter.ask(cells, query, line=line)
     told: dict[Cell, T] = {}
     silent = []
     for cell, answer in answers.items():

@@ -20,7 +20,7 @@ from nova.api.compute.services.views import ServiceView, ShownService, unknown_s
 from nova.api.fields import as_boolean
 from nova.availability_zones import ZoneNames
 from nova.cells.registry import Cell, Registry
-from nova.cells.scatter import Scatter
+from nova.cells.scatter import Line, Scatter
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.db.api import aggregates, host_mappings
@@ -80,6 +80,7 @@ class Services:
             self._scatter,
             self._registry.all(),
             lambda tx: services.list_services(tx, host=host, binary=binary),
+            line=Line.LISTS,
         )
         zones = self._zones()
         shown = [
