@@ -100,12 +100,13 @@ class MoveIntake:
         """Begin to migrate, to ``host`` where one is named; never to the host where the server is.
 
         :raises Conflict: locked, in a wrong state, its host is down, or one of both hosts is too old.
-        :raises Invalid: there is no such host, or the server is on it.
+        :raises Invalid: there is no such host, it is in another cell, or the server is on it.
         """
         journal, too_old = self._may_move(context, located, MIGRATE.action)
         server = located.server
         if host is not None:
-            self._hosts.require_destination(server, host, too_old)
+            assert located.cell is not None, "a server that may be moved is in a cell"
+            self._hosts.require_destination(server, located.cell, host, too_old)
         spec = self._counting.spec_for(located, server.flavor)
         require_alike_everywhere(server, spec)
         spec = replace(spec, requested_host=host, ignored_hosts=(str(server.host), *too_old))

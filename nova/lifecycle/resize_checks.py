@@ -94,10 +94,12 @@ class HostChecks:
             )
         return too_old
 
-    def require_destination(self, server: Server, host: str, too_old: Collection[str]) -> None:
-        """``too_old``: see :meth:`require_able`.
+    def require_destination(
+        self, server: Server, cell: Cell, host: str, too_old: Collection[str]
+    ) -> None:
+        """``cell`` is the server's; ``too_old``: see :meth:`require_able`.
 
-        :raises Invalid: there is no such host, or the server is on it.
+        :raises Invalid: there is no such host in that cell, or the server is on it.
         :raises Conflict: its compute service is too old.
         """
         with self._api_database.read() as tx:
@@ -107,6 +109,11 @@ class HostChecks:
         if host == server.host:
             raise Invalid(
                 f"Cannot migrate instance {server.uuid} to host {host}: it is there already."
+            )
+        if known.cell_id != cell.id:
+            raise Invalid(
+                f"Cannot migrate instance {server.uuid} to host {host}: it is in another cell, and servers never leave "
+                "their cell."
             )
         if host in too_old:
             raise Conflict(

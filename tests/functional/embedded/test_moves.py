@@ -301,6 +301,11 @@ def test_a_migration_to_a_named_host(cloud: Cloud) -> None:
         cloud.compute.refused(
             400, "badRequest", "POST", path, {"migrate": {"host": host}}, token=ADMIN
         )
+    for host in cloud.drivers().keys() - computes_beside(cloud, uuid):
+        ask = {"migrate": {"host": host}}
+        text = cloud.compute.refused(400, "badRequest", "POST", path, ask, token=ADMIN)
+        assert f"to host {host}: it is in another cell" in text
+    assert migrations(cloud, uuid) == []
     act(cloud, uuid, "migrate", {"host": other})
     shown = cloud.wait_until(uuid, "VERIFY_RESIZE")
     assert host_of(shown) == other
