@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -13,11 +13,13 @@ from nova.scheduler.host_rows import (
     Counts,
     NodeFacts,
     ServiceFacts,
+    Sighting,
     read_counts,
     read_images,
     read_nodes,
     read_pins,
     read_services,
+    read_sightings,
 )
 from nova.scheduler.host_view import AggregateView, HostView
 
@@ -31,15 +33,25 @@ class Reading(NamedTuple):
     #: Of these nodes; see ``read_pins``.
     pins: Mapping[tuple[str, str], tuple[str, ...]]
     counts: Mapping[tuple[str, str], Counts] | None
+    #: Of the arrivals that the cell has, as they stood before servers were counted.
+    sightings: Mapping[str, Sighting] = {}
 
 
 def read_cell(
-    tx: Transaction, *, since: datetime | None, with_counts: bool, with_images: bool = False
+    tx: Transaction,
+    *,
+    since: datetime | None,
+    with_counts: bool,
+    with_images: bool = False,
+    arrivals: Sequence[str] = (),
 ) -> Reading:
     """All services of a cell, the nodes that have reported since then (all after None), and counts on demand.
 
-    ``with_images`` tells with the counts of which images the servers are.
+    ``with_images`` tells with the counts of which images the servers are, ``arrivals`` are the servers that the
+    cell may not have yet.
     """
+    # The other way round a server that comes in between would be seen, and not be counted (see ``arrivals.py``).
+    sightings = read_sightings(tx, arrivals) if with_counts else {}
     counts = read_counts(tx) if with_counts else None
     if counts is not None and with_images:
         for place, images in read_images(tx).items():
@@ -52,6 +64,7 @@ def read_cell(
         # Nobody holds anything where no host has told of hardware.
         pins=read_pins(tx, since) if any(node.hardware for node in nodes) else {},
         counts=counts,
+        sightings=sightings,
     )
 
 
@@ -97,7 +110,11 @@ class CellHosts:
         if reading.counts is not None:
             old_counts, self.counts = self.counts, reading.counts
             self.counted_at = at
-            self._drop_views(lambda v: old_counts.get((v.host, v.node)) != self._counts_of(v))
+            self._drop_views(
+                lambda v: (
+                    old_counts.get((v.host, v.node), Counts()) != self.counts_of(v.host, v.node)
+                )
+            )
         self._drop_views(lambda v: old_services.get(v.host) != self.services.get(v.host))
         self.read_at = at
         self.silent_since = None
@@ -113,7 +130,7 @@ class CellHosts:
         service = self.services.get(node.host)
         if service is None:
             return None
-        counts = self.counts.get((node.host, node.hypervisor_hostname), Counts())
+        counts = self.counts_of(node.host, node.hypervisor_hostname)
         found = self._views[uuid] = HostView(
             host=node.host,
             node=node.hypervisor_hostname,
@@ -140,8 +157,9 @@ class CellHosts:
         )
         return found
 
-    def _counts_of(self, view: HostView) -> Counts | None:
-        return self.counts.get((view.host, view.node))
+    def counts_of(self, host: str, node: str) -> Counts:
+        """The servers of a node as they were counted last."""
+        return self.counts.get((host, node), Counts())
 
     def _drop_views(self, is_old: Callable[[HostView], bool]) -> None:
         for uuid in [uuid for uuid, view in self._views.items() if is_old(view)]:

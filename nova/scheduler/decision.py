@@ -18,7 +18,7 @@ from nova.domain.request_spec import RequestSpec
 from nova.scheduler.candidates import Candidate
 from nova.scheduler.field import Numbers
 from nova.scheduler.filters import Filter, Reason
-from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView, Load
 from nova.scheduler.lineup import Lineup
 from nova.scheduler.prefilters import Prefilter, Restriction, combine
 from nova.scheduler.shortcuts import speaks_for
@@ -59,6 +59,11 @@ class Rules:
         return any(f.needs_counts for f in self.filters) or any(
             w.needs_counts and w.multiplier for w in self.weighers
         )
+
+    @property
+    def counting_filters(self) -> frozenset[str]:
+        """The constraints by which hosts are removed because of how many servers they have."""
+        return frozenset(type(f).__name__ for f in self.filters if f.needs_counts)
 
     @property
     def needs_images(self) -> bool:
@@ -134,7 +139,7 @@ class Standings:
     def placed(self, candidate: Candidate, way: AllocationRequest) -> None:
         """A server was placed in this way: weigh, and look at the filters, anew."""
         candidate.ledger.take(way)
-        candidate.host = with_more_servers(candidate.host, 1, self._ask)
+        candidate.host = _with_one_more_server(candidate.host, self._ask)
         if self._ask.spec.group is not None:
             self._group_has_grown(candidate.host.host)
         if candidate.way() is None or self._why_not(candidate):
@@ -153,6 +158,20 @@ class Standings:
             if self._is_in[self._positions[id(other)]] and self._why_not(other):
                 self._leave(other)
         self._weigh_again(self._every())
+
+    def still_passes(self, candidate: Candidate, now: Load) -> bool:
+        """Whether the candidate passes with as many servers as its host has now; if not, it is out.
+
+        1. Two threads look at a host that may have one more server. 2. Both choose it. 3. The host table notes one of
+        them after the other, and tells the second that the first is there.
+        """
+        if candidate.host.load == now:
+            return True
+        candidate.host = candidate.host.with_load(now)
+        if self._why_not(candidate) is None:
+            return True
+        self._leave(candidate)
+        return False
 
     def lost(self, candidate: Candidate, way: AllocationRequest) -> None:
         """Somebody else was faster with this way; other ways on the same host stay."""
@@ -272,16 +291,18 @@ def _weigh_all(one: Weigher, lineup: Lineup, ask: Ask) -> Sequence[float] | Numb
     return [one.weigh(candidate, ask) for candidate in lineup]
 
 
-def with_more_servers(host: HostView, count: int, ask: Ask) -> HostView:
-    """The host after servers of this request were placed on it that its cell cannot know of yet."""
+def with_less_hardware(host: HostView, count: int, ask: Ask) -> HostView:
+    """The host after so many servers of this request were placed on it that its cell cannot know of yet."""
+    if host.hardware is None:
+        return host
     return replace(
-        host,
-        num_instances=host.num_instances + count,
-        num_io_ops=host.num_io_ops + count,
-        hardware=host.hardware.after_placing(ask.numa, ask.spec.pci_requests, count)
-        if host.hardware
-        else None,
+        host, hardware=host.hardware.after_placing(ask.numa, ask.spec.pci_requests, count)
     )
+
+
+def _with_one_more_server(host: HostView, ask: Ask) -> HostView:
+    servers, busy = host.load
+    return with_less_hardware(host, 1, ask).with_load(Load(servers + 1, busy + 1))
 
 
 def _applying(filters: Sequence[Filter], ask: Ask, *, is_forced: bool) -> tuple[Filter, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 import numpy as np
@@ -41,6 +41,8 @@ class Field:
     rows: npt.NDArray[np.int64]
     _columns: dict[Number, Numbers] = field(default_factory=dict)
     _kinds: list[tuple[npt.NDArray[np.int64], tuple[HostView, ...]]] = field(default_factory=list)
+    #: Where each node stands; made when it is asked for.
+    _positions: dict[str, int] = field(default_factory=dict)
 
     def column(self, number: Number) -> Numbers:
         """This number of each host. ``number`` is a function that stays: the numbers are kept by it."""
@@ -49,6 +51,27 @@ class Field:
             made = [number(host) for host in self.places.hosts]
             found = self._columns[number] = np.array(made, dtype=np.float64)
         return found
+
+    def with_hosts(self, changed: Mapping[str, HostView]) -> Field:
+        """The same with other views of some nodes, which are in the same aggregates as before.
+
+        What all others have is copied as a block, not looked at.
+        """
+        if not self._positions:
+            uuids = ((host.node_uuid, at) for at, host in enumerate(self.places.hosts))
+            self._positions.update(uuids)
+        here = [
+            (at, host)
+            for uuid, host in changed.items()
+            if (at := self._positions.get(uuid)) is not None
+        ]
+        hosts = list(self.places.hosts)
+        columns = {number: column.copy() for number, column in list(self._columns.items())}
+        for at, host in here:
+            hosts[at] = host
+            for number, column in columns.items():
+                column[at] = number(host)
+        return replace(self, places=replace(self.places, hosts=tuple(hosts)), _columns=columns)
 
     def by_aggregates(self) -> tuple[npt.NDArray[np.int64], tuple[HostView, ...]]:
         """For each host the number of one that is in the same aggregates, and those hosts."""

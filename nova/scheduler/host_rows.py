@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from nova.scheduler.host_view import AggregateView, ImageOnHost
 # How much the clocks of those who write rows may differ. Larger: more rows are read again for nothing; smaller: a
 # change written by a slow clock is seen only at the next full reading.
 _CLOCK_SKEW = timedelta(seconds=5)
+
+# Servers asked for in one query. More: SQL that a database refuses; fewer: more trips.
+_ASKED_AT_ONCE = 500
 
 # Servers that keep disks and network of their host busy.
 _BUSY_TASKS = (
@@ -72,6 +75,13 @@ class Counts(NamedTuple):
     servers: int = 0
     busy: int = 0
     images: tuple[ImageOnHost, ...] = ()
+
+
+class Sighting(NamedTuple):
+    """The host and node that a server's row names. ``is_under_way``: it may be moving from there to another."""
+
+    place: tuple[str | None, str | None]
+    is_under_way: bool
 
 
 class Aggregates(NamedTuple):
@@ -142,6 +152,22 @@ def read_counts(tx: Transaction) -> dict[tuple[str, str], Counts]:
         .group_by(instances.c.host, instances.c.node)
     )
     return {(r.host, r.node or r.host): Counts(r.servers, int(r.busy)) for r in found}
+
+
+def read_sightings(tx: Transaction, servers: Sequence[str]) -> dict[str, Sighting]:
+    """Those of these servers that the cell has or had, by uuid; along the unique index of their uuids.
+
+    A build that goes on to an alternate has left its first host, so it is under way to nowhere.
+    """
+    found: dict[str, Sighting] = {}
+    own = instances.c
+    query = sa.select(own.uuid, own.host, own.node, own.vm_state, own.task_state)
+    for first in range(0, len(servers), _ASKED_AT_ONCE):
+        some = servers[first : first + _ASKED_AT_ONCE]
+        for row in tx.execute(query.where(own.uuid.in_(some))):
+            is_under_way = row.vm_state != "building" and row.task_state is not None
+            found[row.uuid] = Sighting((row.host, row.node or row.host), is_under_way)
+    return found
 
 
 def read_images(tx: Transaction) -> dict[tuple[str, str], tuple[ImageOnHost, ...]]:

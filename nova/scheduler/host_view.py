@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from groundwork.errors import Invalid
 from nova.domain.numa import NumaRequest
@@ -29,6 +29,13 @@ class ImageOnHost:
 
     properties: Mapping[str, Any]
     servers: int
+
+
+class Load(NamedTuple):
+    """Living servers of a node, and those of them that are being built, moved or copied."""
+
+    servers: int = 0
+    busy: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,15 @@ class HostView:
     num_io_ops: int = 0
     #: Images of these servers; empty when no weigher wants to know.
     images: tuple[ImageOnHost, ...] = ()
+
+    @property
+    def load(self) -> Load:
+        """How many servers it has."""
+        return Load(self.num_instances, self.num_io_ops)
+
+    def with_load(self, load: Load) -> HostView:
+        """The host when it has so many servers."""
+        return replace(self, num_instances=load.servers, num_io_ops=load.busy)
 
     def aggregate_values(self, key: str) -> frozenset[str]:
         """What the aggregates of this host say under ``key``; a value with commas is several."""

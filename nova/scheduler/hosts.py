@@ -2,6 +2,9 @@
 
 Which cell a node lives in is learned once, by asking all cells that have hosts; after that only the cells that own
 candidates are asked, and they only when what is known is older than a few seconds.
+
+How many servers a host has is what its cell has told, and those that this process has sent there since
+(``arrivals.py``, which also says by how much several processes can be wrong).
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ from groundwork.database import Database
 from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Line, Scatter
 from nova.db.api.aggregates import ZONE_KEY
+from nova.scheduler.arrivals import Arrivals
 from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
 from nova.scheduler.host_rows import read_aggregates, read_mappings
-from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView, Load
 from nova.scheduler.kept_answers import KeptAnswers, Known
 
 # Why a node that Placement named is no host; the constraints under which "no valid host" counts them.
@@ -40,12 +44,17 @@ class Freshness:
     when deleted nodes are noticed at the latest. ``silence`` is how long a cell that did not answer is left alone:
     asking it costs everybody the deadline. ``share`` is the part of the time that reading may take: with very many
     hosts rows get older instead.
+
+    ``arrival`` is how long a server is counted on the host that was chosen for it while its cell does not have it. It
+    has to be longer than a hand-over takes, or limits are exceeded; a build that never gets there (cancelled, or lost
+    with its conductor) takes up room in the counts for as long.
     """
 
     rows_s: float = 2.0
     counts_s: float = 5.0
     full_s: float = 60.0
     silence_s: float = 10.0
+    arrival_s: float = 60.0
     share: float = 0.05
 
 
@@ -99,8 +108,12 @@ class HostTable:
         self._found: dict[str, HostView | str] = {}
         self._state: object = None
         self._kept = KeptAnswers()
+        self._arrivals = Arrivals(longest_s=self._fresh.arrival_s)
         self._readings = 0
         self._reading_took_s = 0.0
+        self._counting_took_s = 0.0
+        #: Counts from before this (monotonic seconds) made a request fail.
+        self._counts_not_before_s = -inf
 
     def moment(self) -> Moment:
         """Now, by this table's clocks."""
@@ -140,9 +153,36 @@ class HostTable:
             found = self._found.get(host.node_uuid)
             if isinstance(found, HostView) and found.hardware is not None:
                 less = found.hardware.after_placing(ask.numa, ask.spec.pci_requests, 1)
-                self._found[host.node_uuid] = replace(found, hardware=less)
-                # Answers that were kept hold the host as it was.
-                self._kept.clear()
+                self._replace(replace(found, hardware=less))
+
+    def expect(self, server: str, host: HostView) -> Load:
+        """Count the server on the host from now on, and on no other; everyone else who counts there now.
+
+        Holds until the counts of its cell show it (``arrivals.py``), or ``expect_no_more``. Costs the same however many
+        hosts and arrivals there are.
+        """
+        if not self._with_counts:
+            return host.load
+        with self._lock:
+            self._expect_no_more(server)
+            others = self._load_of(host)
+            self._arrivals.add(server, host, now_s=self._clock())
+            self._recount(host)
+            return others
+
+    def expect_no_more(self, servers: Iterable[str]) -> None:
+        """These servers go nowhere, or it has not been decided yet where."""
+        with self._lock:
+            for server in servers:
+                self._expect_no_more(server)
+
+    def doubt_counts(self, *, not_before: Moment) -> None:
+        """Counts from before that make a request fail: they are read again together with rows that are too old for it.
+
+        Not sooner than the part of the time that reading may take allows.
+        """
+        with self._lock:
+            self._counts_not_before_s = max(self._counts_not_before_s, not_before.clock_s)
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""
@@ -184,6 +224,27 @@ class HostTable:
             known = self._refresh_globals(self.moment(), None)
             enabled = self._enabled_cells()
             return sum(1 for cell_id in known.cell_of_host.values() if cell_id in enabled)
+
+    def _expect_no_more(self, server: str) -> None:
+        host = self._arrivals.remove(server)
+        if host is not None:
+            self._recount(host)
+
+    def _recount(self, host: HostView) -> None:
+        """Give the host with other counts to whoever asks next."""
+        found = self._found.get(host.node_uuid)
+        if isinstance(found, HostView):
+            self._replace(found.with_load(self._load_of(found)))
+
+    def _load_of(self, host: HostView) -> Load:
+        """The servers that the host's cell has told of, and those that are on their way."""
+        arrivals = self._arrivals.on(host.node_uuid)
+        counts = self._cells[self._cell_of_node[host.node_uuid]].counts_of(host.host, host.node)
+        return Load(counts.servers + arrivals, counts.busy + arrivals)
+
+    def _replace(self, host: HostView) -> None:
+        self._found[host.node_uuid] = host
+        self._kept.change(host)
 
     def _enabled_cells(self) -> dict[int, Cell]:
         return {cell.id: cell for cell in self._registry.real() if not cell.disabled}
@@ -262,11 +323,15 @@ class HostTable:
         return not_before is not None and read_at.clock_s < not_before.clock_s
 
     def _ask(self, cells: Sequence[Cell], *, since: datetime | None, at: Moment) -> None:
-        ages_s = [_age_s(self._cells[cell.id].counted_at, at) for cell in cells]
-        with_counts = self._with_counts and max(ages_s) >= self._fresh.counts_s
+        with_counts = self._with_counts and any(self._is_counted_too_early(c, at) for c in cells)
+        arrivals = self._arrivals.servers() if with_counts else ()
         self._readings += 1
         query = partial(
-            read_cell, since=since, with_counts=with_counts, with_images=self._with_images
+            read_cell,
+            since=since,
+            with_counts=with_counts,
+            with_images=self._with_images,
+            arrivals=arrivals,
         )
         for cell, answer in self._scatter.ask(cells, query, line=Line.LISTS).items():
             hosts = self._cells[cell.id]
@@ -275,7 +340,18 @@ class HostTable:
                 hosts.silent_since = at
                 continue
             hosts.take(answer, at=at)
+            self._arrivals.settle(cell.uuid, arrivals, answer.sightings, asked_at_s=at.clock_s)
             self._cell_of_node.update(dict.fromkeys((n.uuid for n in answer.nodes), cell.id))
+        if with_counts:
+            self._counting_took_s = self._clock() - at.clock_s
+
+    def _is_counted_too_early(self, cell: Cell, at: Moment) -> bool:
+        counted_at = self._cells[cell.id].counted_at
+        age_s = _age_s(counted_at, at)
+        if counted_at is None or age_s >= self._fresh.counts_s:
+            return True
+        is_doubted = counted_at.clock_s < self._counts_not_before_s
+        return is_doubted and age_s >= self._counting_took_s / self._fresh.share
 
     def _known(
         self, node_uuids: Iterable[str], known: _Globals, enabled: Mapping[int, Cell]
@@ -290,7 +366,10 @@ class HostTable:
         for uuid in node_uuids:
             found = self._found.get(uuid)
             if found is None:
-                found = self._found[uuid] = self._view(uuid, known, enabled)
+                found = self._view(uuid, known, enabled)
+                if isinstance(found, HostView) and self._arrivals.on(uuid):
+                    found = found.with_load(self._load_of(found))
+                self._found[uuid] = found
             if isinstance(found, str):
                 missing[uuid] = found
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nova.scheduler.host_view import HostView
 
@@ -14,10 +14,15 @@ _MOST = 64
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Hosts by node uuid, and for each node that is no host the reason why."""
+    """Hosts by node uuid, and for each node that is no host the reason why.
 
-    hosts: Mapping[str, HostView]
+    A host may be replaced later, when something is promised on it; its node is then added to ``changed``, a list that
+    only grows. Whoever has made something of all hosts brings that up to date by looking at the new ones alone.
+    """
+
+    hosts: dict[str, HostView]
     missing: Mapping[str, str]
+    changed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class KeptAnswers:
         owners = {owner_of[uuid] for uuid in node_uuids}
         self._kept[node_uuids] = Kept(state, tuple(owners), known)
 
-    def clear(self) -> None:
-        """Forget all: something is known that no reading told."""
-        self._kept.clear()
+    def change(self, host: HostView) -> None:
+        """Give this view of a host from now on: something is known that no reading told."""
+        for kept in self._kept.values():
+            known = kept.known
+            if host.node_uuid in known.hosts:
+                # In this order: who sees the node among those that changed finds the new view.
+                known.hosts[host.node_uuid] = host
+                known.changed.append(host.node_uuid)

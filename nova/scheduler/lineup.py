@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import overload
+from typing import NamedTuple, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -119,14 +119,20 @@ class Lineup(Sequence[Candidate]):
         return found
 
 
+class _KeptField(NamedTuple):
+    """A field, of which hosts it is, and how many of their changes it has."""
+
+    hosts: Mapping[str, HostView]
+    changes: int
+    field: Field
+
+
 class Lineups:
     """Makes lineups of answers, and keeps what the next answer of the same frame needs again. Thread safe."""
 
     def __init__(self) -> None:
         self._nodes: WeakKeyDictionary[Frame, frozenset[str]] = WeakKeyDictionary()
-        self._fields: WeakKeyDictionary[Frame, tuple[Mapping[str, HostView], Field]] = (
-            WeakKeyDictionary()
-        )
+        self._fields: WeakKeyDictionary[Frame, _KeptField] = WeakKeyDictionary()
 
     def nodes(self, answer: Candidates) -> frozenset[str]:
         """As :func:`nodes_among`."""
@@ -138,15 +144,27 @@ class Lineups:
             found = self._nodes[frame] = nodes_among(answer)
         return found
 
-    def lineup(self, answer: Candidates, hosts: Mapping[str, HostView]) -> Lineup:
-        """As :func:`group_by_host`. What is kept holds for the very same ``hosts``, which must not change."""
+    def lineup(
+        self, answer: Candidates, hosts: Mapping[str, HostView], changed: Sequence[str] = ()
+    ) -> Lineup:
+        """As :func:`group_by_host`.
+
+        What is kept holds for the very same ``hosts``. They must not change but for those that are in ``changed``,
+        which may have grown by the next time.
+        """
         columns = answer.columns
         if columns is None:
             return group_by_host(answer, hosts)
-        of_hosts, field = self._fields.get(columns.frame, (None, None))
-        if field is None or of_hosts is not hosts:
+        # Counted before hosts are looked at: what changes meanwhile is looked at again the next time.
+        changes = len(changed)
+        kept = self._fields.get(columns.frame)
+        if kept is None or kept.hosts is not hosts:
             field = field_of(answer, hosts, columns.frame)
-            self._fields[columns.frame] = (hosts, field)
+        elif kept.changes < changes:
+            field = kept.field.with_hosts({u: hosts[u] for u in changed[kept.changes : changes]})
+        else:
+            field = kept.field
+        self._fields[columns.frame] = _KeptField(hosts, changes, field)
         return Lineup(field, Ledger(answer.summaries), columns)
 
 

@@ -14,7 +14,7 @@ from nova.domain.outlook import Constraint, Where
 from nova.scheduler.candidates import Candidate, Ledger
 from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.claims import Placement
-from nova.scheduler.decision import REQUESTED, Rules, Standings, with_more_servers
+from nova.scheduler.decision import REQUESTED, Rules, Standings, with_less_hardware
 from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
 from nova.scheduler.host_view import AggregateView, Ask, HostView
@@ -65,7 +65,7 @@ class Look:
         self.explanation: Explanation | None = None
 
     def placed(self, host: HostView) -> None:
-        """A server of this request was placed there: the next look must count it, the host table cannot know it."""
+        """A server of this request was placed there: the next look must know, whatever is read until then."""
         self._placed_on[host.node_uuid] += 1
         self._hosts.promised(host, self._ask)
         self._ask = self._ask.after_placing(host.host)
@@ -84,6 +84,8 @@ class Look:
             found = self._stand(answer, not_before=None)
             if isinstance(found, Standings):
                 return found
+            if any(found.removed.get(name) for name in self._rules.counting_filters):
+                self._hosts.doubt_counts(not_before=self._started_at)
         before = self.aggregates
         self._read_aggregates(not_before=self._started_at)
         is_outdated = before != self.aggregates
@@ -169,7 +171,7 @@ class Look:
         nodes = self._lineups.nodes(answer)
         self.hosts = len(nodes)
         known = self._hosts.find(nodes, not_before=not_before)
-        candidates = self._lineups.lineup(answer, self._with_placed(known.hosts))
+        candidates = self._lineups.lineup(answer, self._with_placed(known.hosts), known.changed)
         standings = Standings(self._ask, candidates, self._rules, seed=self._seed)
         self._nodes, self._missing, self._standings = nodes, known.missing, standings
         removed = {**Counter(known.missing.values()), **standings.removed}
@@ -188,7 +190,7 @@ class Look:
         if not self._placed_on:
             return hosts
         changed = {
-            uuid: with_more_servers(hosts[uuid], count, self._ask)
+            uuid: with_less_hardware(hosts[uuid], count, self._ask)
             for uuid, count in self._placed_on.items()
             if uuid in hosts
         }

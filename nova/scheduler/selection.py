@@ -75,11 +75,14 @@ class Selector:
         look = Look(
             self._hosts, self._rules, placement, ask, self._limit, seed, lineups=self._lineups
         )
-        run = _Run(look, claims)
+        run = _Run(self._hosts, look, claims)
+        # What an earlier run of this request has chosen counts no more: each gets a place anew.
+        self._hosts.expect_no_more(servers)
         try:
             run.place(servers)
         except BaseException:
             claims.undo()
+            self._hosts.expect_no_more(servers)
             raise
         return run.answer(servers, alternates)
 
@@ -87,7 +90,8 @@ class Selector:
 class _Run:
     """The servers of one request on their way to hosts."""
 
-    def __init__(self, look: Look, claims: Claims) -> None:
+    def __init__(self, hosts: HostTable, look: Look, claims: Claims) -> None:
+        self._hosts = hosts
         self._look = look
         self._claims = claims
         self._standings: Standings | None = None
@@ -150,7 +154,14 @@ class _Run:
             if best is None:
                 return
             candidate, way = best
-            if not self._claims.make(waiting[0], way):
+            server = waiting[0]
+            # Noted before it is claimed, which takes long enough for others to choose the same.
+            now = self._hosts.expect(server, candidate.host)
+            if not standings.still_passes(candidate, now):
+                self._hosts.expect_no_more([server])
+                continue
+            if not self._claims.make(server, way):
+                self._hosts.expect_no_more([server])
                 standings.lost(candidate, way)
                 continue
             self._places[waiting.pop(0)] = _selection(candidate, way)
@@ -171,6 +182,7 @@ class _Run:
                 left.append(server)
             else:
                 self._places[server] = _selection(*best)
+                self._hosts.expect(server, best[0].host)
                 self._look.placed(best[0].host)
         return left
 

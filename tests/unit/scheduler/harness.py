@@ -25,7 +25,7 @@ from nova.scheduler.cell_hosts import Moment
 from nova.scheduler.decision import Rules
 from nova.scheduler.demand_names import choice
 from nova.scheduler.filters import AvailabilityZoneFilter, ComputeFilter
-from nova.scheduler.host_view import AggregateView, Ask, HostView
+from nova.scheduler.host_view import AggregateView, Ask, HostView, Load
 from nova.scheduler.hosts import UNKNOWN
 from nova.scheduler.kept_answers import Known
 from nova.scheduler.rehearsal import Rehearsal
@@ -273,6 +273,8 @@ class FakeHosts:
         self.after_refresh: dict[str, HostView] | None = None
         self.known_aggregates: tuple[AggregateView, ...] = ()
         self.fresh_aggregates: tuple[AggregateView, ...] | None = None
+        #: The node that each server was placed on.
+        self.arrivals: dict[str, str] = {}
         self._ticks = itertools.count()
 
     def moment(self) -> Moment:
@@ -283,12 +285,29 @@ class FakeHosts:
             self.hosts = self.after_refresh
         wanted = list(node_uuids)
         return Known(
-            {u: self.hosts[u] for u in wanted if u in self.hosts},
+            {u: self._counted(u) for u in wanted if u in self.hosts},
             {u: UNKNOWN for u in wanted if u not in self.hosts},
         )
 
     def promised(self, host: HostView, ask: Ask) -> None:
-        """What is at hand never changes by itself."""
+        """Hardware at hand never changes by itself."""
+
+    def expect(self, server: str, host: HostView) -> Load:
+        self.expect_no_more([server])
+        others = self._counted(host.node_uuid).load
+        self.arrivals[server] = host.node_uuid
+        return others
+
+    def expect_no_more(self, servers: Iterable[str]) -> None:
+        for server in servers:
+            self.arrivals.pop(server, None)
+
+    def doubt_counts(self, *, not_before: Moment) -> None:
+        """They are at hand."""
+
+    def _counted(self, node_uuid: str) -> HostView:
+        host, more = self.hosts[node_uuid], list(self.arrivals.values()).count(node_uuid)
+        return host.with_load(Load(host.num_instances + more, host.num_io_ops + more))
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         found = (

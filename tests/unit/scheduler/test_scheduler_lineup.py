@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 
 import pytest
 from hypothesis import given, settings
@@ -204,3 +205,31 @@ def test_what_was_kept_of_other_hosts_is_not_used(two_hosts):
     changed = {uuid: replace(view, num_instances=7) for uuid, view in hosts.items()}
     assert [h.num_instances for h in lineups.lineup(framed, changed).hosts] == [7, 7, 7]
     assert lineups.nodes(framed) == lineups.nodes(answer) == hosts.keys()
+
+
+def test_what_was_kept_is_brought_up_to_date_with_single_hosts(two_hosts):
+    answer, hosts = two_hosts
+    framed = replace(answer, columns=Columns.of(answer.summaries))
+    lineups, hosts = Lineups(), dict(hosts)
+    changed: list[str] = []
+    first = lineups.lineup(framed, hosts, changed)
+    names = [host.host for host in first.hosts]
+    number = attrgetter("num_instances")
+    assert first.column(number).tolist() == [0, 0, 0]
+    kinds = first.by_aggregates()
+    for uuid, view in list(hosts.items())[:2]:
+        hosts[uuid] = replace(view, num_instances=7)
+        changed.append(uuid)
+    # Another answer may name fewer nodes.
+    changed.append("elsewhere")
+    hosts["elsewhere"] = view
+    later = lineups.lineup(framed, hosts, changed)
+    afresh = group_by_host(framed, hosts)
+    assert later.hosts == afresh.hosts
+    assert later.column(number).tolist() == afresh.column(number).tolist() != [0, 0, 0]
+    assert [later[at].host for at in range(3)] == list(afresh.hosts)
+    assert later.by_aggregates()[1] == kinds[1]
+    # Who decides meanwhile keeps what it saw.
+    assert first.column(number).tolist() == [0, 0, 0]
+    assert [host.host for host in first.hosts] == names
+    assert lineups.lineup(framed, hosts, changed).hosts is later.hosts
