@@ -9,8 +9,9 @@ _SCHEDULER: list[cfg.Opt] = [
         "max_attempts",
         default=3,
         min=1,
-        help="Hosts on which a new server is tried at most: the chosen one and its alternates in the same cell. Raise "
-        "it when hosts fail often; each further attempt makes a tenant wait longer for a server that cannot be built.",
+        help="Hosts on which a server that is new or moves is tried at most: the chosen one and its alternates in the "
+        "same cell. Raise it when hosts fail often; each further attempt makes a tenant wait longer for a server that "
+        "cannot be built, and a guest that moves is off once more.",
     ),
     cfg.IntOpt(
         "discover_hosts_in_cells_interval",

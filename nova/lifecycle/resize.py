@@ -6,13 +6,16 @@ The API checks the states and the quota, counts the server for the larger of bot
     count             SUPER        the ledger counts the larger of both flavors
     hold_source       SUPER        the migration holds in Placement what the server held (``resize_claims.py``)
     choose            SUPER        a host is chosen and claimed, for the server's own uuid
-    take_destination  CONDUCTOR    the migration says where it goes
+    take_destination  CONDUCTOR    the migration says where it goes; its undo takes the next alternate, if the
+                                   destination has failed
     hand_off          HOST         the guest is off and aside, and its disk handed over
     switch            CONDUCTOR    the server's row says: there, and of the new flavor
     take_over         DESTINATION  the guest is there, and runs if it ran before
     await_answer      CONDUCTOR    the migration is finished; the server waits to be confirmed or reverted
 
-Whatever fails is undone down to the server as it was, on its old host; the journal's action tells the error, the
+Whatever fails is undone down to the server as it was, on its old host, where it runs again. If it failed after the
+server was switched to its destination, the move then goes on to the next alternate; the claim there replaces the one at
+the host that failed in one write to Placement. Otherwise that is the end: the journal's action tells the error, the
 migration has status ``error``. What was counted for the larger flavor is put right above the cells: here when nothing
 had left SUPER yet, otherwise by ``nova/conductor/settling.py``, which looks at the server when it rests.
 """
@@ -35,7 +38,7 @@ from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
 from nova.lifecycle import group_places
-from nova.lifecycle.resize_claims import hold_source, put_back
+from nova.lifecycle.resize_claims import claim_instead, hold_source, put_back
 from nova.lifecycle.states import TaskState, VmState
 from nova.lifecycle.tools import CellTools, HostTools, SuperTools
 from nova.saga.operation import AtDownHost, Operation, Outcome, Place, Run, Step
@@ -59,6 +62,10 @@ class MovePayload:
     auto_disk_config: bool | None = None
     #: Where the server goes, once scheduled.
     selection: Selection | None = None
+    #: Where it may go instead, best first; all in the server's cell.
+    alternates: tuple[Selection, ...] = ()
+    #: Whether the server was taken back from its destination: another one may do better.
+    has_come_back: bool = False
     #: What the source's driver tells the destination's.
     disk: Mapping[str, Any] | None = None
 
@@ -119,8 +126,10 @@ def _choose(run: Run) -> Outcome:
         )
     else:
         [found] = tools.scheduling.select(run.context, spec, [run.server.uuid])
-    chosen = found.chosen
-    return Outcome(payload=replace(run.payload, selection=chosen), details=f"host {chosen.host}")
+    return Outcome(
+        payload=replace(run.payload, selection=found.chosen, alternates=found.alternates),
+        details=f"host {found.chosen.host}, {len(found.alternates)} alternates",
+    )
 
 
 def _is_ours(tools: SuperTools, run: Run) -> bool:
@@ -133,8 +142,10 @@ def _is_ours(tools: SuperTools, run: Run) -> bool:
 
 
 def _take_destination(run: Run) -> None:
-    tools: CellTools = run.tools
-    payload: MovePayload = run.payload
+    _say_where(run.tools, run.payload)
+
+
+def _say_where(tools: CellTools, payload: MovePayload) -> None:
     chosen = _chosen(payload)
     tools.database.run(
         lambda tx: server_migrations.set_destination(
@@ -142,6 +153,28 @@ def _take_destination(run: Run) -> None:
         )
     )
     _set_status(tools.database, payload, MigrationStatus.MIGRATING)
+
+
+def _take_alternate(run: Run) -> Outcome:
+    """Go on to the next alternate, if a destination has failed; else the move has ended.
+
+    Run twice, it claims the same again.
+    """
+    tools: CellTools = run.tools
+    payload: MovePayload = run.payload
+    # Where the source has failed, or the user has cancelled, no other destination is any better.
+    rest = payload.alternates if payload.has_come_back and run.failure else ()
+    placement = tools.placement.acting_for(run.context)
+    while rest:
+        candidate, rest = rest[0], rest[1:]
+        if claim_instead(placement, run.server, payload.migration_uuid, candidate):
+            payload = replace(
+                payload, selection=candidate, alternates=rest, has_come_back=False, disk=None
+            )
+            _say_where(tools, payload)
+            return Outcome(payload=payload, details=f"on to {candidate.host}", forward=True)
+    _put_back(run)
+    return Outcome()
 
 
 def _put_back(run: Run) -> None:
@@ -185,7 +218,10 @@ def _switch(run: Run) -> Outcome:
 
 def _switch_back(run: Run) -> Outcome:
     payload: MovePayload = run.payload
-    return Outcome(server=as_it_was(payload.source, payload.source_node, payload.origin))
+    return Outcome(
+        payload=replace(payload, has_come_back=True),
+        server=as_it_was(payload.source, payload.source_node, payload.origin),
+    )
 
 
 def as_it_was(host: str, node: str | None, origin: Origin) -> Mapping[str, Any]:
@@ -262,7 +298,7 @@ _STEPS = (
         run=_choose,
         no_undo_because="what it claimed is replaced in the write that gives the source back",
     ),
-    Step("take_destination", Place.CONDUCTOR, run=_take_destination, undo=_put_back),
+    Step("take_destination", Place.CONDUCTOR, run=_take_destination, undo=_take_alternate),
     Step(
         "hand_off",
         Place.HOST,

@@ -8,6 +8,7 @@ consumers, so no moment is without a claim for a guest that is there, and at the
     hold_source           server: -            migration: source
     (claimed)             server: destination  migration: source
     confirmed             server: destination  (the migration's is deleted)
+    (destination failed)  server: alternate    migration: source    (in one write, in place of the destination)
     reverted, or failed   server: source       (in one write, in place of the destination)
 
 All of it may run twice: what is read first tells whether it was done.
@@ -18,10 +19,11 @@ Should the migration's be lost while it waits for an answer, the source is claim
 
 from __future__ import annotations
 
-from groundwork.errors import NotFound
+from groundwork.errors import Conflict, NotFound
 from nova.clients.placement import Placement
 from nova.domain.migration import Origin
 from nova.domain.request_spec import RequestSpec
+from nova.domain.selection import Selection
 from nova.domain.server import Server
 from nova.lifecycle.node_claims import place_at_node
 from nova.scheduler.demand import candidate_query
@@ -80,6 +82,31 @@ def hold_source_again(
         consumer_type=MIGRATION,
         mappings=place.mappings,
     )
+    return True
+
+
+def claim_instead(
+    placement: Placement, server: Server, migration_uuid: str, alternate: Selection
+) -> bool:
+    """Let the server hold the alternate instead of its destination; False when that may not be, or there is no room.
+
+    It may not be any more when the server holds its source again, or nothing, because somebody has ended it.
+    """
+    held = placement.allocation(server.uuid)
+    # In this order: when the source is given back after this, what the server was found to hold is no more.
+    if held is None or placement.allocation(migration_uuid) is None:
+        return False
+    try:
+        placement.claim(
+            server.uuid,
+            alternate.allocations,
+            project_id=server.project_id,
+            user_id=server.user_id,
+            consumer_generation=held.consumer_generation,
+            mappings=alternate.mappings,
+        )
+    except Conflict:
+        return False
     return True
 
 

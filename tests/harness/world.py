@@ -87,6 +87,9 @@ class World:
             "host1": (CELL1, Hypervisor(host="host1")),
             "host2": (CELL1, Hypervisor(host="host2")),
             "host3": (CELL2, Hypervisor(host="host3")),
+            # Offered to nobody but by tests of their own.
+            "host4": (CELL1, Hypervisor(host="host4")),
+            "host5": (CELL1, Hypervisor(host="host5")),
         }
         self.chooser = Chooser(self.claims, [self.offer(host) for host in ("host1", "host2")])
         self.builds = Journal(self.api, BuildStore(), self.operations, Hints(SUPER, self.queue))

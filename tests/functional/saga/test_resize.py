@@ -439,3 +439,158 @@ def test_a_smaller_flavor_counts_once_it_is_confirmed(world: World) -> None:
     world.settle()
     assert readings.counted(world) == SMALL_USE
     assert_sound(world)
+
+
+@pytest.fixture
+def wide(world: World) -> World:
+    """With two alternates for a server that leaves host1."""
+    world.chooser.offers = [world.offer(f"host{number}") for number in (1, 2, 3, 4, 5)]
+    return world
+
+
+def assert_resized_to(world: World, server: Server, host: str) -> None:
+    assert_sound(world)
+    assert where(world, server) == ("resized", host, "2")
+    assert holds(world, server) == {
+        "server": {f"provider-{host}": 4},
+        "migration": {"provider-host1": 1},
+    }
+    [move] = readings.waiting_moves(world)
+    assert (move.source_compute, move.dest_compute, move.dest_node) == ("host1", host, host)
+    assert readings.counted(world) == LARGE_USE
+
+
+@pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize(("failures", "host"), [(1, "host4"), (2, "host5")])
+def test_a_destination_that_fails_is_followed_by_the_next(
+    wide: World, sabotage: Sabotage, failures: int, host: str, mode: Mode
+) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", mode, times=failures)
+    resize(wide, server)
+    wide.settle()
+    assert_resized_to(wide, server, host)
+    assert readings.actions(wide, server)[-1] == ("resize", None)
+    revert(wide, server)
+    wide.settle()
+    assert_unharmed(wide, server)
+
+
+def test_a_move_to_an_alternate_is_confirmed(wide: World, sabotage: Sabotage) -> None:
+    server = made(wide)
+    wide.update(server, vm_state="stopped")
+    sabotage.plan("take_over", Mode.FAIL_AFTER)
+    migrate(wide, server)
+    wide.settle()
+    assert server.uuid in wide.hosts["host4"][1].off
+    confirm(wide, server)
+    wide.settle()
+    assert_sound(wide)
+    assert where(wide, server) == ("stopped", "host4", "1")
+    assert holds(wide, server) == {"server": {"provider-host4": 1}}
+
+
+def test_when_all_destinations_fail_the_server_is_unharmed(wide: World, sabotage: Sabotage) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", Mode.FAIL_AFTER, times=3)
+    resize(wide, server)
+    wide.settle()
+    assert sabotage.seen["take_over", False] == 3
+    assert_unharmed(wide, server)
+    assert readings.actions(wide, server)[-1] == ("resize", "Error")
+
+
+def test_alternates_that_are_full_by_now_are_passed_over(wide: World, sabotage: Sabotage) -> None:
+    server = made(wide)
+    wide.claims.full = {"provider-host4"}
+    sabotage.plan("take_over", Mode.FAIL_BEFORE)
+    resize(wide, server)
+    wide.settle()
+    assert_resized_to(wide, server, "host5")
+
+
+def test_a_destination_that_goes_down_is_followed_by_the_next(
+    wide: World, sabotage: Sabotage
+) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", Mode.KILL_BEFORE)
+    resize(wide, server)
+    wide.deliver()
+    wide.census.down_hosts.add("host2")
+    wide.settle()
+    assert_resized_to(wide, server, "host4")
+
+
+@pytest.mark.parametrize("mode", [Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+def test_no_alternate_is_tried_when_the_source_fails(
+    wide: World, sabotage: Sabotage, mode: Mode
+) -> None:
+    server = made(wide)
+    sabotage.plan("hand_off", mode)
+    resize(wide, server)
+    wide.settle()
+    assert sabotage.seen["hand_off", False] == 1
+    assert_unharmed(wide, server)
+
+
+@pytest.mark.parametrize("mode", [*HARMLESS, Mode.FAIL_BEFORE, Mode.FAIL_AFTER])
+@pytest.mark.parametrize("undone", ["take_over", "switch", "hand_off", "take_destination"])
+def test_going_on_to_an_alternate_survives(
+    wide: World, sabotage: Sabotage, undone: str, mode: Mode
+) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", Mode.FAIL_AFTER)
+    sabotage.plan(undone, mode, undoing=True)
+    resize(wide, server)
+    wide.settle()
+    assert sabotage.seen[undone, True] >= 1
+    assert_resized_to(wide, server, "host4")
+
+
+@pytest.mark.parametrize("mode", HARMLESS)
+@pytest.mark.parametrize("step", ["hand_off", "switch", "await_answer"])
+def test_a_second_destination_survives(
+    wide: World, sabotage: Sabotage, step: str, mode: Mode
+) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", Mode.FAIL_AFTER)
+    resize(wide, server)
+    while not sabotage.seen["take_destination", True]:
+        wide.work(*wide.queue.popleft())
+    sabotage.plan(step, mode)
+    wide.settle()
+    assert_resized_to(wide, server, "host4")
+
+
+@pytest.mark.parametrize("deliveries", range(1, 20, 2))
+def test_a_delete_on_the_way_to_an_alternate_frees_all(
+    wide: World, sabotage: Sabotage, deliveries: int
+) -> None:
+    server = made(wide)
+    sabotage.plan("take_over", Mode.FAIL_AFTER, times=2)
+    resize(wide, server)
+    for _ in range(deliveries):
+        if wide.queue:
+            wide.work(*wide.queue.popleft())
+    wide.delete(server)
+    wide.settle()
+    assert wide.find(server) is None
+    assert_sound(wide)
+    assert wide.claims.held == {}
+    assert readings.guests(wide) == {}
+
+
+def test_no_alternate_is_claimed_once_the_source_was_given_back(
+    wide: World, sabotage: Sabotage
+) -> None:
+    """1. All alternates are full: the server holds its source again. 2. The worker dies. 3. An alternate has room."""
+    server = made(wide)
+    wide.claims.full = {"provider-host4", "provider-host5"}
+    sabotage.plan("take_over", Mode.FAIL_AFTER)
+    sabotage.plan("take_destination", Mode.KILL_AFTER, undoing=True)
+    resize(wide, server)
+    wide.deliver()
+    assert sabotage.seen["take_destination", True] == 1
+    wide.claims.full = set()
+    wide.settle()
+    assert_unharmed(wide, server)
