@@ -1,4 +1,8 @@
-"""Has the host as many servers, or as many at work, as its operator wants at most."""
+"""Has the host as many servers, or as many at work, as its operator wants at most.
+
+Servers count from the moment in which this process sends them to a host; those that other scheduler processes send
+count some seconds later, and so many may be too many (``nova/scheduler/arrivals.py``).
+"""
 
 from __future__ import annotations
 
