@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import pytest
+import sqlalchemy as sa
 
+from groundwork.columns import now
 from groundwork.database import Database
 from nova.db.cell import models as cell_models
 from nova.db.cell import schema
@@ -16,10 +15,10 @@ from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 ABOVE = {"nova-scheduler", "nova-conductor"}
 
 
-def above(cloud: Cloud) -> dict[str, Any]:
-    """The services above the cells as the API lists them, by binary."""
+def listed_as_up(cloud: Cloud) -> set[str]:
+    """The services above the cells by their binaries, as the API lists them."""
     found = cloud.compute.get("/os-services?host=plane", token=ADMIN)["services"]
-    return {service["binary"]: service for service in found if service["state"] == "up"}
+    return {service["binary"] for service in found if service["state"] == "up"}
 
 
 @pytest.mark.parametrize("what", ["an empty database", "a copy", "one that was there before"])
@@ -35,20 +34,22 @@ def test_services_above_the_cells_follow(cloud: Cloud, what: str) -> None:
         more = {} if what == "a copy" else {"incarnation": "from-before", "last_seen_up": None}
         with database.write() as tx:
             for row in rows:
-                tx.execute(cell_models.services.insert().values(**{**row._mapping, **more}))
+                tx.execute(sa.insert(cell_models.services).values(**{**row._mapping, **more}))
     Mover(cloud).move("cell0", url)
-    moved_at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    wait_for("the change", lambda: url in {cell.database_url for cell in cloud.cells})
+    changed_at = now()
     wait_for(
         "reports",
         lambda: (
             {
-                binary
-                for binary, service in above(cloud).items()
-                if str(service["updated_at"]) > moved_at
+                row.binary
+                for row in cloud.rows("cell0", cell_models.services)
+                if row.last_seen_up and row.last_seen_up > changed_at
             }
             == ABOVE
         ),
     )
+    assert listed_as_up(cloud) == ABOVE
     found = cloud.rows("cell0", cell_models.services)
     assert {row.incarnation for row in found} == {row.incarnation for row in rows}
     server = cloud.create()
@@ -56,12 +57,5 @@ def test_services_above_the_cells_follow(cloud: Cloud, what: str) -> None:
     buried = cloud.create("buried", flavorRef="huge")
     cloud.wait_until_error(buried)
     with database.read() as tx:
-        assert (
-            buried
-            in tx.execute(
-                cell_models.instances.select().with_only_columns(cell_models.instances.c.uuid)
-            )
-            .scalars()
-            .all()
-        )
+        assert buried in tx.execute(sa.select(cell_models.instances.c.uuid)).scalars().all()
     database.dispose()

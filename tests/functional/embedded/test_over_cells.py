@@ -7,6 +7,7 @@ import hmac
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,7 +22,10 @@ from nova.api.metadata.vendor_data import StaticVendorData
 from nova.cmd import compute_api
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
+from nova.domain.selection import Selection
+from nova.lifecycle import hand_over
 from nova.rpc.bus import Address, Bus
+from nova.saga.operation import Run
 from nova.virt.guest import PowerState
 from tests.functional.embedded.joining import make_agent, one_more_host
 from tests.functional.embedded.moving import manage, moved, nowhere
@@ -289,6 +293,33 @@ def test_delete_with_the_cell_down_changes_nothing(cloud: Cloud, pair: dict[str,
     assert cloud.show(lost)["status"] == "ACTIVE"
     cloud.delete(lost)
     cloud.wait_gone(lost)
+
+
+def test_builds_for_a_cell_that_dies_go_to_another_one(cloud: Cloud) -> None:
+    """Scheduled a moment before, and not handed over yet; none waits for the cell, none is built twice."""
+    is_dead = Event()
+    into_cell = hand_over.into_cell
+
+    def wait_and_hand_over(run: Run, selection: Selection) -> None:
+        is_dead.wait(PATIENCE_S)
+        into_cell(run, selection)
+
+    def hosts() -> set[str]:
+        return {host.partition("-")[0] for host in cloud.allocations().values()}
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hand_over, "into_cell", wait_and_hand_over)
+        uuids = [cloud.create(f"server{number}") for number in range(6)]
+        wait_for("claims", lambda: set(uuids) == set(cloud.allocations()))
+        assert hosts() == {"cell1", "cell2"}
+        with moved(cloud, nowhere(cloud, "cell2")):
+            is_dead.set()
+            for uuid in uuids:
+                host = cloud.wait_until(uuid, "ACTIVE")["OS-EXT-SRV-ATTR:host"]
+                assert host.startswith("cell1-")
+            assert hosts() == {"cell1"}
+    assert {row.uuid for row in cloud.living()} == set(uuids)
+    assert {cloud.cell_of(uuid) for uuid in uuids} == {"cell1"}
 
 
 def test_metadata_of_guests_in_two_cells(cloud: Cloud) -> None:
