@@ -53,14 +53,16 @@ class UniqueNames:
     def check(self, tx: Transaction, servers: Sequence[Server]) -> None:
         """Nothing, when the names of these new servers of one project are free until ``tx`` ends.
 
-        ``tx`` is of the API database, inserts the servers, and holds the project's quota lock.
+        ``tx`` is of the API database, inserts the servers, and holds the project's quota lock. :meth:`prepare` comes
+        first.
 
         :raises Conflict: one is taken.
         :raises Unavailable: a cell that may have one does not answer.
         """
         project_id = servers[0].project_id if self._scope is NameScope.PROJECT else None
         if project_id is None:
-            quotas.lock(tx, _GLOBAL_HOLDER)
+            is_locked = quotas.lock(tx, _GLOBAL_HOLDER)
+            assert is_locked, "prepare() comes first"
         names = {server.display_name or "" for server in servers}
         for taken in self._taken(tx, names, project_id):
             raise Conflict(f"A server with the name {taken} already exists.")
