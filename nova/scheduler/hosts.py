@@ -3,6 +3,8 @@
 Which cell a node lives in is learned once, by asking all cells that have hosts; after that only the cells that own
 candidates are asked, and they only when what is known is older than a few seconds.
 
+A cell is asked by one thread at a time; others who need the same wait for that answer, and for no other cell's.
+
 How many servers a host has is what its cell has told, and those that this process has sent there since
 (``arrivals.py``, which also says by how much several processes can be wrong).
 """
@@ -11,7 +13,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -23,7 +26,7 @@ from nova.cells.registry import Cell, Registry
 from nova.cells.scatter import Down, Late, Line, Scatter
 from nova.db.api.aggregates import ZONE_KEY
 from nova.scheduler.arrivals import Arrivals
-from nova.scheduler.cell_hosts import CellHosts, Moment, read_cell
+from nova.scheduler.cell_hosts import CellHosts, Moment, Reading, read_cell
 from nova.scheduler.host_rows import read_aggregates, read_mappings
 from nova.scheduler.host_view import AggregateView, Ask, HostView, Load
 from nova.scheduler.kept_answers import KeptAnswers, Known
@@ -98,7 +101,11 @@ class HostTable:
         self._fresh = freshness or Freshness()
         self._clock = clock
         self._now = now
+        # Not held while cells are asked.
         self._lock = threading.Lock()
+        #: Cells (ids) that some thread is asking, and the news that one of them has answered or will not.
+        self._asking: set[int] = set()
+        self._told = threading.Condition(self._lock)
         self._globals: _Globals | None = None
         self._cells: dict[int, CellHosts] = {}
         self._cell_of_node: dict[str, int] = {}
@@ -133,10 +140,12 @@ class HostTable:
                 owners = self._owners(node_uuids, known, enabled, at, not_before)
             else:
                 owners = [enabled[owner] for owner in found.owners if owner in enabled]
-            self._refresh(owners, at, not_before)
+            refreshed = self._refresh(owners, at, not_before)
+            # Others may have read them anew meanwhile.
+            known = self._globals or known
             if found is not None and found.state == self._state_of(enabled):
                 return found.known
-            self._note_unknown(node_uuids, known, enabled, at)
+            self._note_unknown(node_uuids, known.cells_with_hosts & enabled.keys(), refreshed, at)
             told = self._known(node_uuids, known, enabled)
             self._kept.keep(node_uuids, self._state, self._cell_of_node, told)
             return told
@@ -193,6 +202,7 @@ class HostTable:
             enabled = self._enabled_cells()
             cells = [cell for cell_id, cell in enabled.items() if cell_id in owners]
             self._refresh(cells, at, None)
+            known = self._globals or known
             uuids = [
                 row.uuid
                 for cell in cells
@@ -288,33 +298,54 @@ class HostTable:
     def _note_unknown(
         self,
         node_uuids: Iterable[str],
-        known: _Globals,
-        enabled: Mapping[int, Cell],
+        with_hosts: Collection[int],
+        refreshed: Collection[int],
         at: Moment,
     ) -> None:
         """Remember which nodes no cell has, if every cell has just told: else shared storage means asking all cells."""
-        asked = (self._cells.get(cell_id) for cell_id in known.cells_with_hosts & enabled.keys())
-        if all(cell is not None and cell.read_at is at for cell in asked):
+        if all(cell_id in refreshed and self._has_told(cell_id, at) for cell_id in with_hosts):
             unknown = (uuid for uuid in node_uuids if uuid not in self._cell_of_node)
             self._unknown_at.update(dict.fromkeys(unknown, at))
 
-    def _refresh(self, cells: Iterable[Cell], at: Moment, not_before: Moment | None) -> None:
-        """Ask those of the cells that were not asked lately, all at once."""
-        in_full, in_part = [], []
-        for cell in cells:
-            hosts = self._cells.setdefault(cell.id, CellHosts(cell.uuid))
-            if _age_s(hosts.silent_since, at) < self._fresh.silence_s:
-                continue
-            if _age_s(hosts.read_in_full_at, at) >= self._fresh.full_s:
-                in_full.append(cell)
-            elif self._is_old(hosts.read_at, at, not_before):
-                in_part.append(cell)
-        if in_full:
-            self._ask(in_full, since=None, at=at)
-        if in_part:
-            times = [read.time for c in in_part if (read := self._cells[c.id].read_at)]
-            self._ask(in_part, since=min(times), at=at)
-            self._reading_took_s = self._clock() - at.clock_s
+    def _has_told(self, cell_id: int, at: Moment) -> bool:
+        hosts = self._cells[cell_id]
+        return hosts.silent_since is None and _age_s(hosts.read_at, at) <= 0
+
+    def _refresh(
+        self, cells: Sequence[Cell], at: Moment, not_before: Moment | None
+    ) -> Collection[int]:
+        """Have those of the cells asked that were not asked lately, all at once; their ids.
+
+        Lets go of the lock while it waits.
+        """
+        asked: set[int] = set()
+        shared: set[int] = set()
+        while True:
+            in_full: list[Cell] = []
+            in_part: list[Cell] = []
+            is_another_asking = False
+            for cell in cells:
+                hosts = self._cells.setdefault(cell.id, CellHosts(cell.uuid))
+                if cell.id in asked or _age_s(hosts.silent_since, at) < self._fresh.silence_s:
+                    continue
+                is_full = _age_s(hosts.read_in_full_at, at) >= self._fresh.full_s
+                if not is_full and not self._is_old(hosts.read_at, at, not_before):
+                    continue
+                if cell.id in self._asking:
+                    is_another_asking = True
+                    shared.add(cell.id)
+                else:
+                    (in_full if is_full else in_part).append(cell)
+            if in_full:
+                self._ask(in_full, since=None)
+            elif in_part:
+                times = [read.time for c in in_part if (read := self._cells[c.id].read_at)]
+                self._ask(in_part, since=min(times))
+            elif is_another_asking:
+                self._told.wait()
+            else:
+                return asked | shared
+            asked.update(cell.id for cell in in_full or in_part)
 
     def _is_old(self, read_at: Moment | None, at: Moment, not_before: Moment | None) -> bool:
         max_age_s = max(self._fresh.rows_s, self._reading_took_s / self._fresh.share)
@@ -322,10 +353,11 @@ class HostTable:
             return True
         return not_before is not None and read_at.clock_s < not_before.clock_s
 
-    def _ask(self, cells: Sequence[Cell], *, since: datetime | None, at: Moment) -> None:
+    def _ask(self, cells: Sequence[Cell], *, since: datetime | None) -> None:
+        """Ask these cells, and take each answer when it comes: others wait for this cell and not for the rest."""
+        at = self.moment()
         with_counts = self._with_counts and any(self._is_counted_too_early(c, at) for c in cells)
         arrivals = self._arrivals.servers() if with_counts else ()
-        self._readings += 1
         query = partial(
             read_cell,
             since=since,
@@ -333,17 +365,48 @@ class HostTable:
             with_images=self._with_images,
             arrivals=arrivals,
         )
-        for cell, answer in self._scatter.ask(cells, query, line=Line.LISTS).items():
-            hosts = self._cells[cell.id]
-            if isinstance(answer, Late | Down):
-                # The scatter has logged why.
-                hosts.silent_since = at
-                continue
-            hosts.take(answer, at=at)
-            self._arrivals.settle(cell.uuid, arrivals, answer.sightings, asked_at_s=at.clock_s)
-            self._cell_of_node.update(dict.fromkeys((n.uuid for n in answer.nodes), cell.id))
-        if with_counts:
-            self._counting_took_s = self._clock() - at.clock_s
+        awaited = {cell.id for cell in cells}
+        self._asking |= awaited
+
+        def take(cell: Cell, answer: Reading | Late | Down) -> None:
+            if cell.id not in awaited:
+                return
+            awaited.discard(cell.id)
+            self._asking.discard(cell.id)
+            self._take(cell, answer, at, arrivals)
+            self._told.notify_all()
+
+        def hear(cell: Cell, answer: Reading | Late | Down) -> None:
+            with self._lock:
+                take(cell, answer)
+
+        try:
+            with self._unlocked():
+                answers = self._scatter.ask(cells, query, line=Line.LISTS, heard=hear)
+            for cell, answer in answers.items():
+                take(cell, answer)
+        finally:
+            self._asking -= awaited
+            self._told.notify_all()
+
+    def _take(
+        self, cell: Cell, answer: Reading | Late | Down, at: Moment, arrivals: Collection[str]
+    ) -> None:
+        """``at`` is when the cell was asked, ``arrivals`` those that it was asked for."""
+        hosts = self._cells[cell.id]
+        self._readings += 1
+        if isinstance(answer, Late | Down):
+            # The scatter has logged why. From now on: when it was asked is a deadline ago.
+            hosts.silent_since = self.moment()
+            return
+        hosts.take(answer, at=at)
+        self._arrivals.settle(cell.uuid, arrivals, answer.sightings, asked_at_s=at.clock_s)
+        self._cell_of_node.update(dict.fromkeys((n.uuid for n in answer.nodes), cell.id))
+        took_s = self._clock() - at.clock_s
+        if not answer.is_full:
+            self._reading_took_s = took_s
+        if answer.counts is not None:
+            self._counting_took_s = took_s
 
     def _is_counted_too_early(self, cell: Cell, at: Moment) -> bool:
         counted_at = self._cells[cell.id].counted_at
@@ -352,6 +415,14 @@ class HostTable:
             return True
         is_doubted = counted_at.clock_s < self._counts_not_before_s
         return is_doubted and age_s >= self._counting_took_s / self._fresh.share
+
+    @contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
 
     def _known(
         self, node_uuids: Iterable[str], known: _Globals, enabled: Mapping[int, Cell]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -10,7 +14,7 @@ import sqlalchemy as sa
 
 from groundwork.database import Database
 from nova.cells.registry import CELL0_UUID, Cell, Registry
-from nova.cells.scatter import Scatter
+from nova.cells.scatter import Late, Scatter
 from nova.cells.target import Targets
 from nova.db.api import models as api
 from nova.db.cell import compute_nodes, hardware_pins, services
@@ -522,3 +526,129 @@ def test_named_servers_are_looked_up_in_their_own_cells(world):
     assert places.hosts_of([]) == {}
     assert places.hosts_of([uuid_of("s4"), uuid_of("s5")]) == {}
     assert [cells for cells in world.scatter.asked if cells] == [["cell2"]]
+
+
+PATIENCE_S = 60.0
+
+
+@contextmanager
+def stopped(cell_name):
+    """Readings of that cell stop until the event is set, at the end by itself; the semaphore counts them."""
+    go_on, reached = threading.Event(), threading.Semaphore(0)
+
+    def stop(connection, _cursor, statement, *_more) -> None:
+        if f"{cell_name}." in str(connection.engine.url) and "FROM compute_nodes" in statement:
+            reached.release()
+            go_on.wait(PATIENCE_S)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", stop)
+    try:
+        yield go_on, reached
+    finally:
+        go_on.set()
+        sa.event.remove(sa.Engine, "before_cursor_execute", stop)
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_who_waits_for_one_cell_waits_for_no_other(world):
+    """Builds in a healthy cell stalled for the deadline whenever another one was slow."""
+    world.find("a", "b")
+    world.elapsed_s = 3
+    with ThreadPoolExecutor() as builds, stopped("cell1") as (go_on, reached):
+        slow = builds.submit(world.find, "a")
+        assert reached.acquire(timeout=PATIENCE_S)
+        world.report("cell2", "b", "b", version=2)
+        found = builds.submit(world.find, "b").result(5)
+        assert found.hosts[uuid_of("b")].hypervisor_version == 2
+        assert builds.submit(world.table.aggregates).result(5) == ()
+        assert builds.submit(world.table.count).result(5) == 2
+        assert not slow.done()
+        go_on.set()
+        assert list(slow.result(PATIENCE_S).hosts) == [uuid_of("a")]
+
+
+def test_what_a_healthy_cell_answers_is_there_before_a_slow_one_does(world):
+    """Both are asked at once by somebody who needs both; others need only one of them."""
+    with ThreadPoolExecutor() as builds, stopped("cell1") as (go_on, reached):
+        both = builds.submit(world.find, "a", "b")
+        assert reached.acquire(timeout=PATIENCE_S)
+        wait_for(lambda: uuid_of("b") in world.table._cell_of_node)
+        assert list(builds.submit(world.find, "b").result(5).hosts) == [uuid_of("b")]
+        assert world.scatter.asked == [["cell1", "cell2"]]
+        go_on.set()
+        assert set(both.result(PATIENCE_S).hosts) == {uuid_of("a"), uuid_of("b")}
+
+
+def test_those_who_need_the_same_cell_share_one_reading(world):
+    world.find("a", "b")
+    world.elapsed_s = 3
+    world.report("cell1", "a", "a", version=2)
+    asked = len(world.scatter.asked)
+    with ThreadPoolExecutor(8) as builds, stopped("cell1") as (go_on, reached):
+        waiting = [builds.submit(world.find, "a") for _ in range(8)]
+        assert reached.acquire(timeout=PATIENCE_S)
+        go_on.set()
+        told = [each.result(PATIENCE_S).hosts[uuid_of("a")] for each in waiting]
+    assert {view.hypervisor_version for view in told} == {2}
+    assert world.scatter.asked[asked:] == [["cell1"]]
+
+
+def test_who_must_not_be_told_old_rows_asks_again_after_another_reading(world):
+    """What was asked for before the moment in question does not count, though it comes later."""
+    world.find("a", "b")
+    world.elapsed_s = 3
+    with ThreadPoolExecutor() as builds, stopped("cell1") as (go_on, reached):
+        early = builds.submit(world.find, "a")
+        assert reached.acquire(timeout=PATIENCE_S)
+        world.elapsed_s = 3.5
+        late = builds.submit(world.find, "a", not_before=world.table.moment())
+        wait_for(lambda: world.table._told._waiters)
+        go_on.set()
+        early.result(PATIENCE_S)
+        late.result(PATIENCE_S)
+    assert world.scatter.asked[-2:] == [["cell1"], ["cell1"]]
+
+
+def test_cell_that_was_late_is_left_alone_from_then_on(world, monkeypatch):
+    """Not from when it was asked: that is a deadline ago."""
+    world.find("a", "b")
+    world.elapsed_s = 3
+
+    def be_late(cells, query, **_options):
+        world.elapsed_s += 11
+        return {cell: Late(cell) for cell in cells}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.scatter, "ask", be_late)
+        assert world.find("a").missing == {uuid_of("a"): SILENT_CELL}
+    asked = len(world.scatter.asked)
+    world.elapsed_s += 1
+    assert world.find("a").missing == {uuid_of("a"): SILENT_CELL}
+    assert len(world.scatter.asked) == asked
+    # How long it was waited for says nothing of how long reading takes: rows of others are as young as ever.
+    world.find("b")
+    assert world.scatter.asked[asked:] == [["cell2"]]
+
+
+def test_many_ask_while_cells_are_read(world):
+    """Whatever is being read, what is told is whole and of the right cell."""
+
+    def ask(number: int) -> None:
+        world.elapsed_s = number / 10
+        wanted = ("a", "b", "c")[: number % 3 + 1]
+        found = world.find(*wanted)
+        for name in wanted[:2]:
+            view = found.hosts[uuid_of(name)]
+            assert (view.host, view.cell_uuid) == (name, {"a": CELL1, "b": CELL2}[name])
+        assert set(found.missing) == {uuid_of(name) for name in wanted[2:]}
+
+    with ThreadPoolExecutor(8) as builds:
+        for done in [builds.submit(ask, number) for number in range(400)]:
+            done.result(PATIENCE_S)
+    assert world.table._asking == set()
