@@ -191,7 +191,7 @@ def test_a_revert_claims_what_was_lost_or_leaves_the_server_where_it_is(cloud: C
     assert (host_of(shown), shown["flavor"]["original_name"]) == (destination, "large")
     assert migrations(cloud, uuid)[0]["status"] == "finished"
     assert held(cloud, uuid) == {uuid: (destination, 2, "INSTANCE")}
-    assert cloud.guests()[uuid] == destination
+    assert uuid in [guest.uuid for guest in cloud.drivers()[destination].guests()]
     told = [event["details"] for event in last_action(cloud, uuid)["events"]]
     assert f"Host {source} has no room any more for what the server was there." in told
     wait_for("what it counts for", lambda: usage(cloud) == (1, 2, 128))
