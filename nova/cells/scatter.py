@@ -83,7 +83,7 @@ class Scatter:
         does not answer, which a probe finds out meanwhile, is taken for down from then on, and says so at once until
         it answers again. The threads of what is late end by themselves when the database gives up.
 
-        :param heard: told each answer as it comes in, by another thread; of cells that miss the deadline nothing.
+        :param heard: told each answer when it comes in, by whichever thread has it; nothing of cells that are late.
         """
         cells = tuple(cells)
         answers: _Answers[T] = _Answers(cells, heard)
