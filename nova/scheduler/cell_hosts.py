@@ -91,6 +91,8 @@ class CellHosts:
     counted_at: Moment | None = None
     #: When it did not answer; None while it does.
     silent_since: Moment | None = None
+    #: Whether it let everybody wait then.
+    was_late: bool = False
     _views: dict[str, HostView] = field(default_factory=dict)
 
     def take(self, reading: Reading, *, at: Moment) -> None:

@@ -44,8 +44,8 @@ class Freshness:
     """Ages in seconds. Larger: fewer queries; smaller: a failed host is chosen for a shorter time.
 
     ``rows`` is for services, new nodes, mappings and aggregates, ``counts`` for the numbers of servers. ``full`` is
-    when deleted nodes are noticed at the latest. ``silence`` is how long a cell that did not answer is left alone:
-    asking it costs everybody the deadline. ``share`` is the part of the time that reading may take: with very many
+    when deleted nodes are noticed at the latest. ``silence`` is how long a cell that was late is left alone: asking it
+    costs everybody the deadline, where one that is known to be down says so at once. ``share`` is the part of the time that reading may take: with very many
     hosts rows get older instead.
 
     ``arrival`` is how long a server is counted on the host that was chosen for it while its cell does not have it. It
@@ -326,7 +326,7 @@ class HostTable:
             is_another_asking = False
             for cell in cells:
                 hosts = self._cells.setdefault(cell.id, CellHosts(cell.uuid))
-                if cell.id in asked or _age_s(hosts.silent_since, at) < self._fresh.silence_s:
+                if cell.id in asked or self._is_left_alone(hosts, at, not_before):
                     continue
                 is_full = _age_s(hosts.read_in_full_at, at) >= self._fresh.full_s
                 if not is_full and not self._is_old(hosts.read_at, at, not_before):
@@ -346,6 +346,14 @@ class HostTable:
             else:
                 return asked | shared
             asked.update(cell.id for cell in in_full or in_part)
+
+    def _is_left_alone(self, hosts: CellHosts, at: Moment, not_before: Moment | None) -> bool:
+        """Whether the cell said nothing the last time, and that was just now."""
+        if hosts.silent_since is None:
+            return False
+        if hosts.was_late:
+            return _age_s(hosts.silent_since, at) < self._fresh.silence_s
+        return not self._is_old(hosts.silent_since, at, not_before)
 
     def _is_old(self, read_at: Moment | None, at: Moment, not_before: Moment | None) -> bool:
         max_age_s = max(self._fresh.rows_s, self._reading_took_s / self._fresh.share)
@@ -398,6 +406,7 @@ class HostTable:
         if isinstance(answer, Late | Down):
             # The scatter has logged why. From now on: when it was asked is a deadline ago.
             hosts.silent_since = self.moment()
+            hosts.was_late = isinstance(answer, Late)
             return
         hosts.take(answer, at=at)
         self._arrivals.settle(cell.uuid, arrivals, answer.sightings, asked_at_s=at.clock_s)

@@ -403,11 +403,44 @@ def test_a_cell_that_does_not_answer_costs_only_its_own_hosts(world):
     world.elapsed_s = 3
     assert world.find("a", "b").missing == {uuid_of("b"): SILENT_CELL}
     asked = len(world.scatter.asked)
-    world.elapsed_s = 5
+    world.elapsed_s = 4
     world.find("b")
     assert len(world.scatter.asked) == asked
     with world.cells["cell2"].write() as tx:
         tx.execute(sa.text("ALTER TABLE gone RENAME TO services"))
+    # It says at once that it cannot answer, so it is asked again when rows are read anyway.
+    world.elapsed_s = 6
+    assert not world.find("a", "b").missing
+
+
+def test_a_request_that_would_fail_asks_a_cell_again_that_did_not_answer(world):
+    world.find("a", "b")
+    with world.cells["cell2"].write() as tx:
+        tx.execute(sa.text("ALTER TABLE services RENAME TO gone"))
+    world.elapsed_s = 3
+    assert world.find("b").missing == {uuid_of("b"): SILENT_CELL}
+    with world.cells["cell2"].write() as tx:
+        tx.execute(sa.text("ALTER TABLE gone RENAME TO services"))
+    world.elapsed_s = 3.5
+    assert world.find("b").missing == {uuid_of("b"): SILENT_CELL}
+    assert not world.find("b", not_before=world.table.moment()).missing
+
+
+def test_a_cell_that_was_late_is_left_alone_for_longer(world, monkeypatch):
+    world.find("a", "b")
+    ask = type(world.scatter).ask
+
+    def cell2_is_late(self, cells, query, **options):
+        return {c: Late(c) if c.name == "cell2" else ask(self, [c], query)[c] for c in cells}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.scatter), "ask", cell2_is_late)
+        world.elapsed_s = 3
+        assert world.find("a", "b").missing == {uuid_of("b"): SILENT_CELL}
+    for elapsed_s in (6, 12):
+        world.elapsed_s = elapsed_s
+        now = world.table.moment()
+        assert world.find("a", "b", not_before=now).missing == {uuid_of("b"): SILENT_CELL}
     world.elapsed_s = 14
     assert not world.find("a", "b").missing
 
