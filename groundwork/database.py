@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import logging
 import random
-import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
-from groundwork.patterns import contains
+from groundwork import sqlite
 from groundwork.pooling import is_over, with_prompt_pool, without_transactions
+from groundwork.sessions import end_long_statements, read_committed
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,9 +33,6 @@ T = TypeVar("T")
 _TRIES = 10
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
-
-# Seconds that an SQLite connection waits for the write lock. Shorter gives "database is locked" under load.
-_SQLITE_BUSY_S = 30
 
 
 class Transaction:
@@ -120,13 +117,13 @@ class Database:
         longest_read_s: float | None = None,
     ) -> None:
         """``longest_read_s``: a statement of :meth:`read` that takes longer is ended by the server (MariaDB, MySQL,
-        PostgreSQL), see :func:`was_cut_off`.
+        PostgreSQL), see :func:`groundwork.sessions.was_cut_off`.
         """
         self.url = _complete(_with_parameters(url, connection_parameters))
         self._slave_url = (
             _complete(_with_parameters(slave_url, connection_parameters)) if slave_url else None
         )
-        self._turn = _turn_of(self.url)
+        self._turn = sqlite.turn_of(self.url)
         self._options = {
             "connection_recycle_time": connection_recycle_time,
             "max_retries": max_retries,
@@ -250,23 +247,23 @@ class Database:
             # A memory database exists in its own connection only; a file is opened once more, read-only.
             if not url.database or url.database == ":memory:" or "mode=" in str(url):
                 return self.engine
-            return self._make_engine(_read_only_sqlite(url), writes=False)
+            return self._make_engine(sqlite.read_only(url), writes=False)
         return self._make_engine(self._slave_url or self.url, writes=False)
 
     def _make_engine(self, url: str, *, writes: bool) -> sa.Engine:
         if make_url(url).get_backend_name() == "sqlite":
-            engine = _sqlite_engine(url, writes=writes, synchronous=self._sqlite_synchronous)
+            engine = sqlite.make_engine(url, writes=writes, synchronous=self._sqlite_synchronous)
             self._engines.append(engine)
             return engine
         pool = {name: value for name, value in self._pool.items() if value is not None}
         engine = engines.create_engine(with_prompt_pool(url), **self._options, **pool)
         self._engines.append(engine)
         if engine.dialect.name == "mysql":
-            _read_committed(engine)
+            read_committed(engine)
         if not writes:
             without_transactions(engine)
             if self._longest_read_s is not None:
-                _end_long_statements(engine, self._longest_read_s)
+                end_long_statements(engine, self._longest_read_s)
         # The engine was tried out when it was made; that connection has not heard of this.
         engine.dispose()
         return engine
@@ -289,131 +286,6 @@ def _complete(url: str) -> str:
     if parsed.get_backend_name() != "mysql" or "charset" in parsed.query:
         return url
     return parsed.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
-
-
-def _read_committed(engine: sa.Engine) -> None:
-    """READ COMMITTED: every statement sees what is committed by now, as on PostgreSQL.
-
-    Lost updates are prevented by compare-and-swap and row locks, never by the snapshot. The level is set once for each
-    connection; as an option of the engine it would be set and taken back around every transaction, in four trips.
-    """
-
-    @sa.event.listens_for(engine, "connect")
-    def _set_level(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        cursor.close()
-
-
-def _end_long_statements(engine: sa.Engine, longest_s: float) -> None:
-    """Have the server end what takes longer on new connections of this engine, which must be without transactions.
-
-    Once for each connection: with each statement it would be a trip more, or text that a prepared one cannot hold.
-    """
-    longest_ms = max(1, round(longest_s * 1000))
-
-    @sa.event.listens_for(engine, "connect")
-    def _set_limit(connection: Any, _record: Any) -> None:
-        if engine.dialect.name == "postgresql":
-            limit = f"statement_timeout = {longest_ms}"
-        elif "MariaDB" in connection.get_server_info():
-            limit = f"max_statement_time = {longest_ms / 1000}"
-        else:
-            limit = f"max_execution_time = {longest_ms}"
-        cursor = connection.cursor()
-        cursor.execute(f"SET SESSION {limit}")
-        cursor.close()
-
-
-# MariaDB's and MySQL's numbers, and PostgreSQL's code, of a statement that took longer than it may.
-_CUT_OFF = frozenset((1969, 3024, "57014"))
-
-
-def was_cut_off(exc: BaseException) -> bool:
-    """Whether the server ended the statement because it took too long (``longest_read_s``, or a limit of its own)."""
-    refused = exc.inner_exception if isinstance(exc, db_exc.DBError) else exc
-    told = getattr(refused, "orig", refused)
-    number = told.args[0] if getattr(told, "args", ()) else None
-    return getattr(told, "pgcode", None) in _CUT_OFF or (
-        isinstance(number, int) and number in _CUT_OFF
-    )
-
-
-# One lock for each SQLite file that this process writes. SQLite itself only polls for its lock, with growing pauses and
-# without a queue: eight writing threads then wait three times as long as they work.
-_TURNS: dict[str, threading.Lock] = {}
-
-
-def _turn_of(url: str) -> AbstractContextManager[object]:
-    """What a writer of this database holds besides its transaction."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return nullcontext()
-    return _TURNS.setdefault(url, threading.Lock())
-
-
-def _read_only_sqlite(url: URL) -> str:
-    return f"sqlite:///file:{url.database}?mode=ro&uri=true"
-
-
-def _sqlite_engine(url: str, *, writes: bool, synchronous: bool) -> sa.Engine:
-    """SQLite made safe for many threads and processes: WAL, a long busy wait, writers that begin as writers.
-
-    A transaction that begins as a reader and then writes fails at once when somebody else wrote in between, whatever
-    the busy wait; so the writing engine begins with BEGIN IMMEDIATE. The driver's own implicit BEGIN is turned off.
-    """
-    memory = make_url(url).database in (None, "", ":memory:")
-    pool: dict[str, Any] = (
-        {"poolclass": sa.pool.StaticPool}
-        if memory
-        else {"poolclass": sa.pool.QueuePool, "pool_size": 20, "max_overflow": 50}
-    )
-    engine = sa.create_engine(
-        url,
-        connect_args={"timeout": _SQLITE_BUSY_S, "check_same_thread": False},
-        **pool,
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA case_sensitive_like=OFF")
-        if writes and not memory:
-            _switch_to_wal(cursor)
-            cursor.execute(f"PRAGMA synchronous={'NORMAL' if synchronous else 'OFF'}")
-        cursor.close()
-        connection.create_function("regexp", 2, _sqlite_regexp)
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    from oslo_db.sqlalchemy import exc_filters
-
-    exc_filters.register_engine(engine)
-    return engine
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    """Let the file have a write-ahead log; nothing happens when it has one.
-
-    For this one statement SQLite does not wait while others hold the file: processes that open a new file at the same
-    moment would refuse each other.
-    """
-    deadline = time.monotonic() + _SQLITE_BUSY_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > deadline:
-                raise
-        time.sleep(random.uniform(0, 10 * _FIRST_PAUSE_S))
-
-
-def _sqlite_regexp(pattern: str, value: Any) -> bool:
-    return value is not None and contains(str(value), pattern)
 
 
 def is_curable(exc: BaseException) -> bool:

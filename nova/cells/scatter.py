@@ -18,8 +18,9 @@ from typing import Any, Generic, TypeVar
 
 from oslo_db import exception as db_exc
 
-from groundwork.database import Database, Transaction, was_cut_off
+from groundwork.database import Database, Transaction
 from groundwork.errors import Unavailable
+from groundwork.sessions import was_cut_off
 from nova.cells.breaker import LATE, Breaker, Condition, Doubt, Health, Ticket
 from nova.cells.lane import Lane
 from nova.cells.registry import Cell

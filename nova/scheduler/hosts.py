@@ -45,8 +45,8 @@ class Freshness:
 
     ``rows`` is for services, new nodes, mappings and aggregates, ``counts`` for the numbers of servers. ``full`` is
     when deleted nodes are noticed at the latest. ``silence`` is how long a cell that was late is left alone: asking it
-    costs everybody the deadline, where one that is known to be down says so at once. ``share`` is the part of the time that reading may take: with very many
-    hosts rows get older instead.
+    costs everybody the deadline, where one that is known to be down says so at once. ``share`` is the part of the time
+    that reading may take: with very many hosts rows get older instead.
 
     ``arrival`` is how long a server is counted on the host that was chosen for it while its cell does not have it. It
     has to be longer than a hand-over takes, or limits are exceeded; a build that never gets there (cancelled, or lost

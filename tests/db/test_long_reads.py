@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
-from groundwork.database import Database, was_cut_off
+from groundwork.database import Database
+from groundwork.sessions import was_cut_off
 
 SLEEP = {"mysql": "SELECT SLEEP({})", "postgresql": "SELECT pg_sleep({})"}
 
