@@ -42,7 +42,7 @@ class Arrivals:
     """The arrivals that this process knows; a server is one at most. Guarded by the host table's lock."""
 
     def __init__(self, *, longest_s: float) -> None:
-        """``longest_s``: see :class:`~nova.scheduler.hosts.Freshness`."""
+        """``longest_s``: see :class:`~nova.scheduler.cell_readings.Freshness`."""
         self._longest_s = longest_s
         self._by_server: dict[str, _Arrival] = {}
         self._on: Counter[str] = Counter()

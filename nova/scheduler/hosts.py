@@ -3,8 +3,6 @@
 Which cell a node lives in is learned once, by asking all cells that have hosts; after that only the cells that own
 candidates are asked, and they only when what is known is older than a few seconds.
 
-A cell is asked by one thread at a time; others who need the same wait for that answer, and for no other cell's.
-
 How many servers a host has is what its cell has told, and those that this process has sent there since
 (``arrivals.py``, which also says by how much several processes can be wrong).
 """
@@ -13,20 +11,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from math import inf
 
 from groundwork import columns
 from groundwork.database import Database
 from nova.cells.registry import Cell, Registry
-from nova.cells.scatter import Down, Late, Line, Scatter
+from nova.cells.scatter import Scatter
 from nova.db.api.aggregates import ZONE_KEY
 from nova.scheduler.arrivals import Arrivals
-from nova.scheduler.cell_hosts import CellHosts, Moment, Reading, read_cell
+from nova.scheduler.cell_hosts import Moment
+from nova.scheduler.cell_readings import CellReadings, Freshness, age_s
 from nova.scheduler.host_rows import read_aggregates, read_mappings
 from nova.scheduler.host_view import AggregateView, Ask, HostView, Load
 from nova.scheduler.kept_answers import KeptAnswers, Known
@@ -37,28 +33,6 @@ UNMAPPED = "hosts mapped to a cell"
 DISABLED_CELL = "enabled cells"
 SILENT_CELL = "cells that answer"
 NO_SERVICE = "compute services"
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """Ages in seconds. Larger: fewer queries; smaller: a failed host is chosen for a shorter time.
-
-    ``rows`` is for services, new nodes, mappings and aggregates, ``counts`` for the numbers of servers. ``full`` is
-    when deleted nodes are noticed at the latest. ``silence`` is how long a cell that was late is left alone: asking it
-    costs everybody the deadline, where one that is known to be down says so at once. ``share`` is the part of the time
-    that reading may take: with very many hosts rows get older instead.
-
-    ``arrival`` is how long a server is counted on the host that was chosen for it while its cell does not have it. It
-    has to be longer than a hand-over takes, or limits are exceeded; a build that never gets there (cancelled, or lost
-    with its conductor) takes up room in the counts for as long.
-    """
-
-    rows_s: float = 2.0
-    counts_s: float = 5.0
-    full_s: float = 60.0
-    silence_s: float = 10.0
-    arrival_s: float = 60.0
-    share: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +68,14 @@ class HostTable:
         """
         self._api_database = api_database
         self._registry = registry
-        self._scatter = scatter
         self._default_zone = default_zone
         self._with_counts = with_counts or with_images
-        self._with_images = with_images
         self._fresh = freshness or Freshness()
         self._clock = clock
         self._now = now
         # Not held while cells are asked.
         self._lock = threading.Lock()
-        #: Cells (ids) that some thread is asking, and the news that one of them has answered or will not.
-        self._asking: set[int] = set()
-        self._told = threading.Condition(self._lock)
         self._globals: _Globals | None = None
-        self._cells: dict[int, CellHosts] = {}
-        self._cell_of_node: dict[str, int] = {}
         #: Nodes that no cell has, and when all were asked for them.
         self._unknown_at: dict[str, Moment] = {}
         #: Answers that hold as long as ``_state`` does.
@@ -116,11 +83,17 @@ class HostTable:
         self._state: object = None
         self._kept = KeptAnswers()
         self._arrivals = Arrivals(longest_s=self._fresh.arrival_s)
-        self._readings = 0
-        self._reading_took_s = 0.0
-        self._counting_took_s = 0.0
-        #: Counts from before this (monotonic seconds) made a request fail.
-        self._counts_not_before_s = -inf
+        self._readings = CellReadings(
+            scatter,
+            self._lock,
+            self._arrivals,
+            freshness=self._fresh,
+            with_counts=self._with_counts,
+            with_images=with_images,
+            moment=self.moment,
+        )
+        #: How often the API database was read.
+        self._looks = 0
 
     def moment(self) -> Moment:
         """Now, by this table's clocks."""
@@ -140,14 +113,14 @@ class HostTable:
                 owners = self._owners(node_uuids, known, enabled, at, not_before)
             else:
                 owners = [enabled[owner] for owner in found.owners if owner in enabled]
-            refreshed = self._refresh(owners, at, not_before)
+            refreshed = self._readings.refresh(owners, at, not_before)
             # Others may have read them anew meanwhile.
             known = self._globals or known
             if found is not None and found.state == self._state_of(enabled):
                 return found.known
             self._note_unknown(node_uuids, known.cells_with_hosts & enabled.keys(), refreshed, at)
             told = self._known(node_uuids, known, enabled)
-            self._kept.keep(node_uuids, self._state, self._cell_of_node, told)
+            self._kept.keep(node_uuids, self._state, self._readings.cell_of_node, told)
             return told
 
     def promised(self, host: HostView, ask: Ask) -> None:
@@ -191,7 +164,7 @@ class HostTable:
         Not sooner than the part of the time that reading may take allows.
         """
         with self._lock:
-            self._counts_not_before_s = max(self._counts_not_before_s, not_before.clock_s)
+            self._readings.doubt_counts(not_before)
 
     def nodes_of(self, host: str | None, node: str | None) -> tuple[HostView, ...]:
         """The nodes of a host, or the nodes of that name on any host, or both; by host and node name."""
@@ -201,12 +174,12 @@ class HostTable:
             owners = known.cells_with_hosts if host is None else {known.cell_of_host.get(host)}
             enabled = self._enabled_cells()
             cells = [cell for cell_id, cell in enabled.items() if cell_id in owners]
-            self._refresh(cells, at, None)
+            self._readings.refresh(cells, at, None)
             known = self._globals or known
             uuids = [
                 row.uuid
                 for cell in cells
-                for row in self._cells[cell.id].nodes.values()
+                for row in self._readings.cells[cell.id].nodes.values()
                 if host in (None, row.host) and node in (None, row.hypervisor_hostname)
             ]
             found = self._known(uuids, known, enabled).hosts.values()
@@ -217,7 +190,7 @@ class HostTable:
         self.find(node_uuids)
         with self._lock:
             names = {cell.id: cell.name or cell.uuid for cell in self._registry.real()}
-            owners = ((uuid, self._cell_of_node.get(uuid)) for uuid in node_uuids)
+            owners = ((uuid, self._readings.cell_of_node.get(uuid)) for uuid in node_uuids)
             return {uuid: names[owner] for uuid, owner in owners if owner in names}
 
     def aggregates(self, *, not_before: Moment | None = None) -> tuple[AggregateView, ...]:
@@ -249,7 +222,9 @@ class HostTable:
     def _load_of(self, host: HostView) -> Load:
         """The servers that the host's cell has told of, and those that are on their way."""
         arrivals = self._arrivals.on(host.node_uuid)
-        counts = self._cells[self._cell_of_node[host.node_uuid]].counts_of(host.host, host.node)
+        counts = self._readings.cells[self._readings.cell_of_node[host.node_uuid]].counts_of(
+            host.host, host.node
+        )
         return Load(counts.servers + arrivals, counts.busy + arrivals)
 
     def _replace(self, host: HostView) -> None:
@@ -261,7 +236,7 @@ class HostTable:
 
     def _refresh_globals(self, at: Moment, not_before: Moment | None) -> _Globals:
         found = self._globals
-        if found is not None and not self._is_old(found.read_at, at, not_before):
+        if found is not None and not self._readings.is_old(found.read_at, at, not_before):
             return found
         with self._api_database.read() as tx:
             mappings, (every, aggregates) = read_mappings(tx), read_aggregates(tx)
@@ -271,7 +246,7 @@ class HostTable:
             aggregates = {h: old[h] if old.get(h) == of else of for h, of in aggregates.items()}
             if found.cell_of_host != mappings:
                 self._unknown_at.clear()
-        self._readings += 1
+        self._looks += 1
         zones = {host: zone for host, of in aggregates.items() if (zone := _zone(of))}
         cells = frozenset(mappings.values())
         self._globals = _Globals(at, mappings, cells, aggregates, every, zones)
@@ -288,10 +263,10 @@ class HostTable:
         """The cells that own these nodes; all that have hosts, when a node is new to this table."""
         owners: set[int] = set()
         for uuid in node_uuids:
-            owner = self._cell_of_node.get(uuid)
+            owner = self._readings.cell_of_node.get(uuid)
             if owner is not None:
                 owners.add(owner)
-            elif not_before or _age_s(self._unknown_at.get(uuid), at) >= self._fresh.full_s:
+            elif not_before or age_s(self._unknown_at.get(uuid), at) >= self._fresh.full_s:
                 owners.update(known.cells_with_hosts)
         return [cell for cell_id, cell in enabled.items() if cell_id in owners]
 
@@ -303,135 +278,11 @@ class HostTable:
         at: Moment,
     ) -> None:
         """Remember which nodes no cell has, if every cell has just told: else shared storage means asking all cells."""
-        if all(cell_id in refreshed and self._has_told(cell_id, at) for cell_id in with_hosts):
-            unknown = (uuid for uuid in node_uuids if uuid not in self._cell_of_node)
+        if all(
+            cell_id in refreshed and self._readings.has_told(cell_id, at) for cell_id in with_hosts
+        ):
+            unknown = (uuid for uuid in node_uuids if uuid not in self._readings.cell_of_node)
             self._unknown_at.update(dict.fromkeys(unknown, at))
-
-    def _has_told(self, cell_id: int, at: Moment) -> bool:
-        hosts = self._cells[cell_id]
-        return hosts.silent_since is None and _age_s(hosts.read_at, at) <= 0
-
-    def _refresh(
-        self, cells: Sequence[Cell], at: Moment, not_before: Moment | None
-    ) -> Collection[int]:
-        """Have those of the cells asked that were not asked lately, all at once; their ids.
-
-        Lets go of the lock while it waits.
-        """
-        asked: set[int] = set()
-        shared: set[int] = set()
-        while True:
-            in_full: list[Cell] = []
-            in_part: list[Cell] = []
-            is_another_asking = False
-            for cell in cells:
-                hosts = self._cells.setdefault(cell.id, CellHosts(cell.uuid))
-                if cell.id in asked or self._is_left_alone(hosts, at, not_before):
-                    continue
-                is_full = _age_s(hosts.read_in_full_at, at) >= self._fresh.full_s
-                if not is_full and not self._is_old(hosts.read_at, at, not_before):
-                    continue
-                if cell.id in self._asking:
-                    is_another_asking = True
-                    shared.add(cell.id)
-                else:
-                    (in_full if is_full else in_part).append(cell)
-            if in_full:
-                self._ask(in_full, since=None)
-            elif in_part:
-                times = [read.time for c in in_part if (read := self._cells[c.id].read_at)]
-                self._ask(in_part, since=min(times))
-            elif is_another_asking:
-                self._told.wait()
-            else:
-                return asked | shared
-            asked.update(cell.id for cell in in_full or in_part)
-
-    def _is_left_alone(self, hosts: CellHosts, at: Moment, not_before: Moment | None) -> bool:
-        """Whether the cell said nothing the last time, and that was just now."""
-        if hosts.silent_since is None:
-            return False
-        if hosts.was_late:
-            return _age_s(hosts.silent_since, at) < self._fresh.silence_s
-        return not self._is_old(hosts.silent_since, at, not_before)
-
-    def _is_old(self, read_at: Moment | None, at: Moment, not_before: Moment | None) -> bool:
-        max_age_s = max(self._fresh.rows_s, self._reading_took_s / self._fresh.share)
-        if read_at is None or _age_s(read_at, at) >= max_age_s:
-            return True
-        return not_before is not None and read_at.clock_s < not_before.clock_s
-
-    def _ask(self, cells: Sequence[Cell], *, since: datetime | None) -> None:
-        """Ask these cells, and take each answer when it comes: others wait for this cell and not for the rest."""
-        at = self.moment()
-        with_counts = self._with_counts and any(self._is_counted_too_early(c, at) for c in cells)
-        arrivals = self._arrivals.servers() if with_counts else ()
-        query = partial(
-            read_cell,
-            since=since,
-            with_counts=with_counts,
-            with_images=self._with_images,
-            arrivals=arrivals,
-        )
-        awaited = {cell.id for cell in cells}
-        self._asking |= awaited
-
-        def take(cell: Cell, answer: Reading | Late | Down) -> None:
-            if cell.id not in awaited:
-                return
-            awaited.discard(cell.id)
-            self._asking.discard(cell.id)
-            self._take(cell, answer, at, arrivals)
-            self._told.notify_all()
-
-        def hear(cell: Cell, answer: Reading | Late | Down) -> None:
-            with self._lock:
-                take(cell, answer)
-
-        try:
-            with self._unlocked():
-                answers = self._scatter.ask(cells, query, line=Line.LISTS, heard=hear)
-            for cell, answer in answers.items():
-                take(cell, answer)
-        finally:
-            self._asking -= awaited
-            self._told.notify_all()
-
-    def _take(
-        self, cell: Cell, answer: Reading | Late | Down, at: Moment, arrivals: Collection[str]
-    ) -> None:
-        """``at`` is when the cell was asked, ``arrivals`` those that it was asked for."""
-        hosts = self._cells[cell.id]
-        self._readings += 1
-        if isinstance(answer, Late | Down):
-            # The scatter has logged why. From now on: when it was asked is a deadline ago.
-            hosts.silent_since = self.moment()
-            hosts.was_late = isinstance(answer, Late)
-            return
-        hosts.take(answer, at=at)
-        self._arrivals.settle(cell.uuid, arrivals, answer.sightings, asked_at_s=at.clock_s)
-        self._cell_of_node.update(dict.fromkeys((n.uuid for n in answer.nodes), cell.id))
-        took_s = self._clock() - at.clock_s
-        if not answer.is_full:
-            self._reading_took_s = took_s
-        if answer.counts is not None:
-            self._counting_took_s = took_s
-
-    def _is_counted_too_early(self, cell: Cell, at: Moment) -> bool:
-        counted_at = self._cells[cell.id].counted_at
-        age_s = _age_s(counted_at, at)
-        if counted_at is None or age_s >= self._fresh.counts_s:
-            return True
-        is_doubted = counted_at.clock_s < self._counts_not_before_s
-        return is_doubted and age_s >= self._counting_took_s / self._fresh.share
-
-    @contextmanager
-    def _unlocked(self) -> Iterator[None]:
-        self._lock.release()
-        try:
-            yield
-        finally:
-            self._lock.acquire()
 
     def _known(
         self, node_uuids: Iterable[str], known: _Globals, enabled: Mapping[int, Cell]
@@ -458,16 +309,16 @@ class HostTable:
 
     def _state_of(self, enabled: Mapping[int, Cell]) -> object:
         """Two answers that were given in the same state are the same."""
-        return (self._readings, frozenset(enabled))
+        return (self._looks, self._readings.number, frozenset(enabled))
 
     def _view(self, uuid: str, known: _Globals, enabled: Mapping[int, Cell]) -> HostView | str:
         """The node as a host, or why it is none."""
-        owner = self._cell_of_node.get(uuid)
+        owner = self._readings.cell_of_node.get(uuid)
         if owner is None:
             return UNKNOWN
         if owner not in enabled:
             return DISABLED_CELL
-        cell = self._cells[owner]
+        cell = self._readings.cells[owner]
         node = cell.nodes.get(uuid)
         if node is None:
             return UNKNOWN
@@ -478,10 +329,6 @@ class HostTable:
         zone = known.zones.get(node.host, self._default_zone)
         view = cell.view(uuid, aggregates=known.aggregates.get(node.host, ()), zone=zone)
         return NO_SERVICE if view is None else view
-
-
-def _age_s(moment: Moment | None, at: Moment) -> float:
-    return inf if moment is None else at.clock_s - moment.clock_s
 
 
 def _zone(aggregates: Iterable[AggregateView]) -> str | None:

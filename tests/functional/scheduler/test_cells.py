@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from nova.cells.mappings import Changes, Urls, update_cell
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
-from nova.scheduler.hosts import Freshness
+from nova.scheduler.cell_readings import Freshness
 from tests.functional.embedded.joining import one_more_host
 from tests.functional.embedded.plane import ADMIN, Cloud, wait_for
 
@@ -57,7 +57,8 @@ def test_only_cells_with_candidates_are_asked(
     cloud.build(flavorRef="one")
     fill_cell(cloud, "cell2")
     # Every request reads anew, so that each has to decide whom to ask.
-    monkeypatch.setattr(cloud.scheduler._selector._hosts, "_fresh", Freshness(rows_s=0, full_s=600))
+    readings = cloud.scheduler._selector._hosts._readings
+    monkeypatch.setattr(readings, "_fresh", Freshness(rows_s=0, full_s=600))
     with traced_queries(cloud) as statements:
         uuid = cloud.create(flavorRef="one")
         wait_for(

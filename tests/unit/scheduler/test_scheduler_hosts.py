@@ -611,7 +611,7 @@ def test_what_a_healthy_cell_answers_is_there_before_a_slow_one_does(world):
     with ThreadPoolExecutor() as builds, stopped("cell1") as (go_on, reached):
         both = builds.submit(world.find, "a", "b")
         assert reached.acquire(timeout=PATIENCE_S)
-        wait_for(lambda: uuid_of("b") in world.table._cell_of_node)
+        wait_for(lambda: uuid_of("b") in world.table._readings.cell_of_node)
         assert list(builds.submit(world.find, "b").result(5).hosts) == [uuid_of("b")]
         assert world.scatter.asked == [["cell1", "cell2"]]
         go_on.set()
@@ -641,7 +641,7 @@ def test_who_must_not_be_told_old_rows_asks_again_after_another_reading(world):
         assert reached.acquire(timeout=PATIENCE_S)
         world.elapsed_s = 3.5
         late = builds.submit(world.find, "a", not_before=world.table.moment())
-        wait_for(lambda: world.table._told._waiters)
+        wait_for(lambda: world.table._readings.told._waiters)
         go_on.set()
         early.result(PATIENCE_S)
         late.result(PATIENCE_S)
@@ -684,4 +684,4 @@ def test_many_ask_while_cells_are_read(world):
     with ThreadPoolExecutor(8) as builds:
         for done in [builds.submit(ask, number) for number in range(400)]:
             done.result(PATIENCE_S)
-    assert world.table._asking == set()
+    assert world.table._readings.asking == set()
