@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from groundwork.columns import now
 from groundwork.database import Transaction
+from groundwork.prepared import Prepared
 from groundwork.typed import convert
 from nova.db.api.models import instance_mappings, request_specs
 from nova.domain.request_spec import RequestSpec
@@ -41,13 +42,24 @@ class Usage:
 
 def find(tx: Transaction, server_uuid: str) -> Mapping | None:
     """The server's mapping, or None."""
-    table = instance_mappings
-    row = tx.execute(sa.select(table).where(table.c.instance_uuid == server_uuid)).first()
+    row = _FIND.execute(tx, {"server_uuid": server_uuid}).first()
     if row is None:
         return None
     return Mapping(
         row.instance_uuid, row.cell_id, row.project_id, row.user_id, bool(row.queued_for_delete)
     )
+
+
+# Whoever asks for a server, or goes on after one in a list, asks this first.
+_FIND = Prepared(
+    sa.select(
+        instance_mappings.c.instance_uuid,
+        instance_mappings.c.cell_id,
+        instance_mappings.c.project_id,
+        instance_mappings.c.user_id,
+        instance_mappings.c.queued_for_delete,
+    ).where(instance_mappings.c.instance_uuid == sa.bindparam("server_uuid"))
+)
 
 
 def cell_ids_of(tx: Transaction, server_uuids: Iterable[str]) -> dict[str, int | None]:

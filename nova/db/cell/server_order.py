@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from groundwork.database import Transaction
+from groundwork.prepared import Prepared
 from nova.db.cell.models import instances
 from nova.db.cell.server_query import ServerQuery, Sort, bound
 from nova.domain.server import Server
@@ -51,14 +53,19 @@ def find_place(tx: Transaction, uuid: str, sort: Sequence[Sort]) -> Place | None
     Only what the order is made of is read: to write a whole server as a page does takes the database half as long as
     to write the page.
     """
-    table = instances
-    columns = [
-        table.c.project_id,
-        *(SORT_COLUMNS[each.key].label(f"key{number}") for number, each in enumerate(sort)),
-        table.c.uuid,
-    ]
-    found = tx.execute(sa.select(*columns).where(table.c.uuid == uuid)).first()
+    place = _place(tuple(each.key for each in sort))
+    found = place.execute(tx, {"server_uuid": uuid}).first()
     return None if found is None else Place(found[0], tuple(found[1:]))
+
+
+@lru_cache(maxsize=64)
+def _place(keys: tuple[str, ...]) -> Prepared:
+    columns = (SORT_COLUMNS[key].label(f"key{number}") for number, key in enumerate(keys))
+    return Prepared(
+        sa.select(instances.c.project_id, *columns, instances.c.uuid).where(
+            instances.c.uuid == sa.bindparam("server_uuid")
+        )
+    )
 
 
 def _value(server: Server, key: str) -> Any:
