@@ -53,18 +53,22 @@ class Health(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A cell's health, since when, and why. ``failures`` counts how often it went down in this process."""
+    """A cell's health, since when, and why. ``failures`` counts how often it went down in this process.
+
+    ``change`` counts every change: reports about questions that an earlier condition admitted are old news.
+    """
 
     cell: Cell
     health: Health
     since: datetime
     reason: str = ""
     failures: int = 0
+    change: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to ask a question; ``change`` tells which state of the breaker gave it.
+    """Leave to ask a question; ``change`` tells which condition of the cell gave it.
 
     With ``is_trial`` the cell is not known to answer: nobody should wait for this question, but it must be asked.
     """
@@ -109,8 +113,6 @@ class Breaker:
         self._closed = threading.Event()
         self._condition = Condition(cell, Health.UP, _now())
         self._reason = ""
-        # Counted up at every change: reports about questions that an earlier state admitted are old news.
-        self._change = 0
         # By line, when it began.
         self._trials: dict[Hashable, float] = {}
         self._is_probing = False
@@ -139,20 +141,22 @@ class Breaker:
 
         :param line: those who wait behind each other; each has a trial of its own.
         """
-        # Without the lock as long as all is well, which is nearly always.
-        if self.condition.health is Health.UP:
-            return Ticket(self._change)
+        # Without the lock as long as all is well, which is nearly always; and read once, as it may change meanwhile.
+        condition = self.condition
+        if condition.health is Health.UP:
+            return Ticket(condition.change)
         with self._lock:
-            if self._condition.health is Health.UP:
-                return Ticket(self._change)
-            if self._condition.health is Health.DOWN:
+            condition = self._condition
+            if condition.health is Health.UP:
+                return Ticket(condition.change)
+            if condition.health is Health.DOWN:
                 return None
             now = time.monotonic()
             if line not in self._trials:
                 self._trials[line] = now
-                return Ticket(self._change, is_trial=True)
+                return Ticket(condition.change, is_trial=True)
             is_overdue = now - self._trials[line] > self._deadline_s
-            pending = Ticket(self._change, is_trial=True)
+            pending = Ticket(condition.change, is_trial=True)
         # Nobody waits for a trial, so nobody else looks at the clock while it is stuck.
         if is_overdue:
             self.silent(pending, LATE)
@@ -160,16 +164,16 @@ class Breaker:
 
     def is_current(self, ticket: Ticket) -> bool:
         """Whether nothing has changed since the ticket was given."""
-        return ticket.change == self._change
+        return ticket.change == self._condition.change
 
     def answered(self, ticket: Ticket) -> None:
         """The cell said something in time, be it a refusal."""
-        if ticket.change != self._change or (
+        if not self.is_current(ticket) or (
             self._condition.health is Health.UP and not self._pause_s
         ):
             return
         with self._lock:
-            if ticket.change != self._change:
+            if not self.is_current(ticket):
                 return
             self._pause_s = 0.0
             if self._condition.health is Health.UP:
@@ -181,7 +185,7 @@ class Breaker:
         """A question has waited for half of its deadline: find out whether the cell as such answers."""
         with self._lock:
             doubt = Doubt(ticket, self._heard)
-            if ticket.change != self._change:
+            if not self.is_current(ticket):
                 return doubt
             prober = self._new_prober()
         if prober is not None:
@@ -211,7 +215,7 @@ class Breaker:
 
     def _fall(self, ticket: Ticket, reason: str, *, is_unreachable: bool) -> bool:
         with self._lock:
-            if ticket.change != self._change:
+            if not self.is_current(ticket):
                 return False
             if self._condition.health is Health.UP:
                 self._went_down_at = time.monotonic()
@@ -226,9 +230,15 @@ class Breaker:
         return True
 
     def _become(self, health: Health, reason: str = "") -> None:
-        failures = self._condition.failures + (health is Health.DOWN)
-        self._condition = Condition(self._cell, health, _now(), reason, failures)
-        self._change += 1
+        before = self._condition
+        self._condition = Condition(
+            self._cell,
+            health,
+            since=_now(),
+            reason=reason,
+            failures=before.failures + (health is Health.DOWN),
+            change=before.change + 1,
+        )
         self._trials = {}
 
     def _log_back(self) -> None:

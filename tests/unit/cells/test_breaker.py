@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nova.cells.breaker import Breaker, Health, Ticket
+from nova.cells.breaker import Breaker, Condition, Health, Ticket
 from nova.cells.registry import Cell
 
 CELL = Cell(id=1, uuid="u1", name="cell1", transport_url="", database_url="")
@@ -136,6 +136,28 @@ def test_news_of_before_the_last_change_count_for_nothing(breaker: Breaker, prob
     breaker.answered(admitted(breaker))
     breaker.silent(stuck_too, "very late")
     assert breaker.condition.health is Health.UP
+
+
+def test_leave_that_was_given_as_the_cell_went_down_is_old(probe: Probe) -> None:
+    """Its question fails like the one before, and tells nobody a second time that the cell is down."""
+
+    class FallsBetween(Breaker):
+        @property
+        def condition(self) -> Condition:
+            seen = super().condition
+            if first:
+                self.unreachable(first.pop(), "no route to host")
+            return seen
+
+    first: list[Ticket] = []
+    breaker = FallsBetween(CELL, probe=probe)
+    first.append(admitted(breaker))
+    second = admitted(breaker)
+    breaker.close()
+    assert breaker.condition.health is Health.DOWN
+    assert not breaker.is_current(second)
+    breaker.unreachable(second, "no route to host")
+    assert breaker.condition.failures == 1
 
 
 def test_pauses_grow_to_a_bound_with_jitter(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
