@@ -258,8 +258,9 @@ class _Way:
                 return
             answer = self._hear(cell, query, line)
             if isinstance(answer, _NoConnection):
-                answers.put(cell, Down(cell, answer.reason))
+                # In this order: who has been told asks nobody again.
                 self.breaker.unreachable(ticket, answer.reason)
+                answers.put(cell, Down(cell, answer.reason))
                 return
             # Before the answer is given: who has it finds the cell up.
             if answers.is_waiting_for(cell):
