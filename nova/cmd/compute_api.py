@@ -48,6 +48,7 @@ from nova.availability_zones import ZoneNames
 from nova.cells.batches import Batches, FixedBatches, ShareOfPage
 from nova.cells.migrations import Migrations
 from nova.cells.servers import Servers
+from nova.cells.service_versions import ServiceVersions
 from nova.cells.unreachable import UnreachableServers
 from nova.cells.usage import Usages
 from nova.clients.glance import load_images
@@ -66,6 +67,7 @@ from nova.lifecycle.external_events import ExternalEventDelivery
 from nova.lifecycle.image_cache import ImageCaching
 from nova.lifecycle.resize_accept import MoveIntake
 from nova.lifecycle.unique_names import NameScope, UniqueNames
+from nova.lifecycle.upgrades import Upgrades
 from nova.quota.limits import Limits
 from nova.quota.sets import QuotaSets
 
@@ -96,7 +98,7 @@ def resources(conf: cfg.ConfigOpts, plane: Plane) -> tuple[object, ...]:
         only_cells_of_project=conf.api.instance_list_per_project_cells,
         batches=_batches(conf),
     )
-    requests = _create_requests(conf, database, limits)
+    requests = _create_requests(conf, plane, limits)
     return (
         _servers(
             conf,
@@ -273,11 +275,13 @@ def _unique_names(conf: cfg.ConfigOpts, plane: Plane) -> UniqueNames | None:
     )
 
 
-def _create_requests(conf: cfg.ConfigOpts, database: Database, limits: Limits) -> CreateRequests:
+def _create_requests(conf: cfg.ConfigOpts, plane: Plane, limits: Limits) -> CreateRequests:
+    computes = ServiceVersions(registry=plane.registry, scatter=plane.scatter)
     return CreateRequests(
-        api_database=database,
+        api_database=plane.api_database,
         boot_source=BootSource(images=load_images(conf), volumes=load_user_volumes(conf)),
         limits=limits,
+        upgrades=Upgrades(computes),
         options=CreateOptions(
             password_length=conf.password_length,
             default_schedule_zone=conf.default_schedule_zone,

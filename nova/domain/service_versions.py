@@ -12,6 +12,7 @@ from collections.abc import Mapping
 HISTORY: Mapping[int, str] = {
     1: "The first release: servers are built and deleted.",
     2: "Computes take part in moves: resize and cold migration, confirmed or reverted.",
+    3: "Computes build servers that have volumes or hold NUMA nodes, CPUs and PCI devices of their host.",
 }
 
 #: What services of this release report.
@@ -22,3 +23,9 @@ OLDEST_COMPUTE_VERSION = 1
 
 #: From here on computes take part in moves.
 MOVES_VERSION = 2
+
+#: From here on computes connect the volumes of servers that they build.
+VOLUMES_VERSION = 3
+
+#: From here on computes claim NUMA nodes, CPUs and PCI devices by number.
+HARDWARE_VERSION = 3

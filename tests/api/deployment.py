@@ -30,6 +30,7 @@ from nova.api.paging import Paging
 from nova.availability_zones import ZoneNames
 from nova.cells.registry import CELL0_UUID, Cell, Registry
 from nova.cells.scatter import Scatter
+from nova.cells.service_versions import ServiceVersions
 from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.db.api.models import (
@@ -45,6 +46,7 @@ from nova.db.cell.compute_nodes import ComputeNodeRow
 from nova.db.cell.services import ServiceRow
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
+from nova.lifecycle.upgrades import Upgrades
 from nova.virt.driver import NodeFacts
 from tests.fakes.placement import FakePlacement
 from tests.unit.clients.services import make_service
@@ -81,6 +83,8 @@ class Deployment:
         self.registry = Registry(self.api_database)
         self.targets = Targets(open_database=self._open, open_bus=_no_bus)
         self.scatter = Scatter(self.targets, threads=4, deadline_s=10)
+        computes = ServiceVersions(registry=self.registry, scatter=self.scatter, fresh_s=0)
+        self.upgrades = Upgrades(computes)
         self.fake_placement = FakePlacement()
         self.placement = Placement(make_service(application=self.fake_placement))
         self.zone_names = ZoneNames(default="nova", internal="internal")

@@ -117,6 +117,7 @@ class ServerCloud(Deployment):
                         volumes=volumes if has_volumes else None,
                     ),
                     limits=found,
+                    upgrades=self.upgrades,
                     options=CreateOptions(),
                 ),
                 intake=intake,

@@ -81,6 +81,7 @@ class DryRunCloud(ServerCloud):
                         volumes=None,
                     ),
                     limits=StoredLimits(self.api_database, DefaultLimits()),
+                    upgrades=self.upgrades,
                     options=CreateOptions(),
                 ),
                 dry_runs=self.scheduler,  # type: ignore[arg-type]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from groundwork.errors import Unavailable
-from nova.cells.service_versions import UNKNOWN, minimum_service_version
+from nova.cells.service_versions import ServiceVersions
 from nova.db.api.models import host_mappings
 from nova.db.cell.models import compute_nodes, instances, services
+from nova.db.cell.services import COMPUTE
 from tests.api.deployment import keys_of, sample
 from tests.functional.cells.cloud import CellsCloud
 
@@ -111,26 +111,45 @@ def test_hypervisors_by_uuid_pattern_and_with_servers(cloud: CellsCloud) -> None
         assert newest["uptime"].startswith(" 08:32:11 up")
 
 
-def test_old_compute_in_one_cell_keeps_new_code_off(cloud: CellsCloud) -> None:
-    """Minimum service version is computed over all cells.
+def test_release_of_all_cells_is_that_of_the_oldest_compute(cloud: CellsCloud) -> None:
+    """Minimum service version is computed over all cells, as each told last."""
+    now_s = 0.0
+    computes, conductors = (
+        ServiceVersions(
+            registry=cloud.registry, scatter=cloud.scatter, binary=binary, clock=lambda: now_s
+        )
+        for binary in (COMPUTE, "nova-conductor")
+    )
 
-    Register an old compute in cell2; new code paths stay off.
-    """
+    def minimum() -> int | None:
+        nonlocal now_s
+        now_s += 60
+        return computes.minimum()
 
-    def minimum(**more: Any) -> int:
-        return minimum_service_version(cloud.scatter, cloud.registry.real(), **more)
-
-    assert minimum() == UNKNOWN
+    assert minimum() is None
     cloud.add_service("cell1", "new", version=70)
+    assert computes.minimum() is None
     assert minimum() == 70
     # Neither being down nor being disabled helps: it comes back as old as it was.
     old = cloud.add_service("cell2", "old", version=61, age_s=86400, disabled=True)
     cloud.add_service("cell2", "ctl", "nova-conductor", version=5)
-    assert (minimum(), minimum(binary="nova-conductor")) == (61, 5)
-    cloud.ask(f"/os-services/{old.uuid}", version="2.53", method="DELETE", status=204)
-    assert minimum() == 70
+    assert (minimum(), conductors.minimum()) == (61, 5)
+    # Nor does the silence of its cell.
     cloud.silence("cell2")
-    assert minimum() == UNKNOWN
+    assert minimum() == 61
+    cloud.ask(f"/os-services/{old.uuid}", version="2.53", method="DELETE", status=503)
+    # Who never heard of that cell is not stopped by it.
+    others = ServiceVersions(registry=cloud.registry, scatter=cloud.scatter)
+    assert others.minimum() == 70
+
+
+def test_release_of_all_cells_is_that_of_computes_that_are_there_still(cloud: CellsCloud) -> None:
+    computes = ServiceVersions(registry=cloud.registry, scatter=cloud.scatter, fresh_s=0)
+    cloud.add_service("cell1", "new", version=70)
+    old = cloud.add_service("cell2", "old", version=61)
+    assert computes.minimum() == 61
+    cloud.ask(f"/os-services/{old.uuid}", version="2.53", method="DELETE", status=204)
+    assert computes.minimum() == 70
 
 
 def test_metadata_is_found_through_the_mapping(cloud: CellsCloud) -> None:

@@ -35,7 +35,7 @@ class DryRunOperations:
         body=schemas.REHEARSE,
         response=schemas.ANSWER,
         success=200,
-        errors=(400, 403, 503),
+        errors=(400, 403, 409, 503),
     )
     def create(self, call: Call) -> Answer:
         """Tell where servers would go if they were created now, or why nowhere and which single change would help.

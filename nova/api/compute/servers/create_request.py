@@ -35,6 +35,7 @@ from nova.domain.server import Server
 from nova.domain.server_group import ServerGroup
 from nova.lifecycle.accept import CreateRequest
 from nova.lifecycle.states import TaskState, VmState
+from nova.lifecycle.upgrades import Upgrades
 from nova.quota.limits import Limits
 from nova.quota.tally import UNLIMITED
 
@@ -74,11 +75,13 @@ class CreateRequests:
         api_database: Database,
         boot_source: BootSource,
         limits: Limits,
+        upgrades: Upgrades,
         options: CreateOptions,
     ) -> None:
         self._database = api_database
         self._boot_source = boot_source
         self._limits = limits
+        self._upgrades = upgrades
         self._options = options
 
     def read(self, call: Call) -> CreateRequest:
@@ -87,6 +90,7 @@ class CreateRequests:
         :raises Invalid: something in it makes no sense or does not exist.
         :raises Forbidden: the caller may not ask for something in it.
         :raises OverQuota: too much metadata or too many files.
+        :raises Conflict: there is a compute that could not build it yet.
         """
         body: Mapping[str, Any] = call.body["server"]
         hints = call.body.get("os:scheduler_hints") or call.body.get("OS-SCH-HNT:scheduler_hints")
@@ -123,6 +127,7 @@ class CreateRequests:
             group=group,
             pci_requests=pci_requests,
         )
+        self._upgrades.require_buildable(template, spec)
         return CreateRequest(
             template=template,
             spec=spec,
