@@ -34,6 +34,7 @@ class Kind(StrEnum):
     IDLE_OPERATION = "idle-operation"
     BLOCKED_IN_VAIN = "blocked-in-vain"
     UNATTENDED_SERVER = "unattended-server"
+    INTERRUPTED_REPAIR = "interrupted-repair"
     IDLE_BUILD = "idle-build"
     BUILD_IN_CELL = "build-in-cell"
     MAPPED_ELSEWHERE = "mapped-elsewhere"
@@ -130,6 +131,13 @@ class ForgetHost:
     host: str
 
 
+@dataclass(frozen=True, slots=True)
+class EndRecord:
+    """Write down that nobody knows how a repair ended (the record's number). What is wrong still is found anew."""
+
+    record_id: int
+
+
 Repair = (
     CorrectAllocation
     | DeleteAllocation
@@ -139,6 +147,7 @@ Repair = (
     | Nudge
     | SettleServer
     | ForgetHost
+    | EndRecord
 )
 
 

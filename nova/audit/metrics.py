@@ -18,6 +18,7 @@ KINDS: Mapping[Check, tuple[Kind, ...]] = {
         Kind.IDLE_OPERATION,
         Kind.BLOCKED_IN_VAIN,
         Kind.UNATTENDED_SERVER,
+        Kind.INTERRUPTED_REPAIR,
     ),
     Check.BUILDS: (Kind.IDLE_BUILD, Kind.BUILD_IN_CELL),
     Check.MAPPINGS: (

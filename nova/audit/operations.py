@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from nova.audit.finding import Check, Finding, Kind, Nudge, SettleServer
+from nova.audit.finding import Check, EndRecord, Finding, Kind, Nudge, SettleServer
 from nova.audit.view import View, pages
 from nova.cells.registry import Cell
 from nova.db import journal as rows
+from nova.db.api import repairs
+from nova.db.api.repairs import RepairRecord
 from nova.db.cell import census, services
 from nova.db.cell.census import CountedServer
 from nova.db.cell.services import ServiceRow
@@ -24,8 +26,11 @@ Services = Mapping[tuple[str, str], Sequence[ServiceRow]]
 
 
 def look(view: View) -> Iterator[Finding]:
-    """Operations nobody works on, then servers with a task that is no operation."""
+    """Repairs that nobody has ended, operations nobody works on, then servers with a task that is no operation."""
     since = view.now - timedelta(seconds=view.idle_s)
+    for record in view.ask_api(lambda tx: repairs.unfinished(tx, before=since)):
+        if view.walks(record.cell_uuid):
+            yield judge_repair(record)
     above = view.cell0_services()
     for cell in view.walked_with_hosts:
         known = by_owner([*(above or ()), *view.ask(cell, services.list_services)])
@@ -38,6 +43,20 @@ def look(view: View) -> Iterator[Finding]:
             yield from judge(cell, judged, known, since)
         for servers in pages(lambda query, cell=cell: view.ask(cell, query), census.unattended):  # type: ignore[misc]
             yield from judge_unattended(cell, servers)
+
+
+def judge_repair(record: RepairRecord) -> Finding:
+    """A repair of an audit that was killed. It was one guarded write, which has happened as a whole or not at all."""
+    return Finding(
+        Check.OPERATIONS,
+        Kind.INTERRUPTED_REPAIR,
+        f"repair {record.id}",
+        f"begun {record.begun_at:%Y-%m-%d %H:%M:%S} for {record.kind} of {record.subject}; whether it was done, nobody "
+        "has written down",
+        "see whether the audit finds that trouble still",
+        record.cell_uuid,
+        EndRecord(record.id),
+    )
 
 
 def by_owner(found: Sequence[ServiceRow]) -> Services:

@@ -2,7 +2,9 @@
 
 Each repair is guarded by what was seen (the consumer's generation, the whole mapping, the row's state), so it may run
 twice, run beside another audit, and come too late: then it leaves the thing alone, and the next look decides anew.
-What concerns a living server is told in its journal as the action ``repair``.
+
+All are journalled in the API database: before, with everything that is to be changed, and afterwards, with what came of
+it. What concerns a living server is told in its own journal too, as the action ``repair`` of the same request id.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from oslo_db.exception import DBDuplicateEntry, DBError
 
 from groundwork.context import RequestContext
@@ -21,6 +24,7 @@ from nova.audit.finding import (
     CorrectAllocation,
     CorrectMapping,
     DeleteAllocation,
+    EndRecord,
     Finding,
     ForgetHost,
     ForgetMapping,
@@ -31,7 +35,7 @@ from nova.audit.finding import (
 from nova.cells import mappings
 from nova.clients.placement import Placement
 from nova.db import journal as rows
-from nova.db.api import builds, census
+from nova.db.api import builds, census, repairs
 from nova.lifecycle import repair
 from nova.lifecycle.repair import RepairPayload, Seen, WantedAllocation, WantedSource
 from nova.saga.journal import Journal
@@ -80,14 +84,35 @@ class Repairer:
         """Do, or begin, what the finding asks for. Whether it helped is for the next look to say."""
         if finding.repair is None:
             return Outcome("not repaired: it needs an operator")
+        outcome = self._journalled(finding, finding.repair, RequestContext.admin())
+        LOG.info("audit: %s of %s: %s", finding.kind, finding.subject, outcome.text)
+        return outcome
+
+    def _journalled(self, finding: Finding, wanted: Repair, context: RequestContext) -> Outcome:
         try:
-            done = self._heal(finding.repair)
+            record_id = self._api_database.run(
+                lambda tx: repairs.begin(
+                    tx,
+                    request_id=context.request_id,
+                    check=finding.check,
+                    kind=finding.kind,
+                    subject=finding.subject,
+                    cell_uuid=finding.cell_uuid,
+                    repair={"repair": type(wanted).__name__, **msgspec.to_builtins(wanted)},
+                )
+            )
+        except DBError as exc:
+            # What cannot be written down is not done.
+            return _failed(finding, exc)
+        try:
+            outcome = self._heal(wanted, context)
         except (Problem, DBError) as exc:
             # The next finding may well be cured though this one is not.
-            LOG.warning("%s of %s is not repaired: %s", finding.kind, finding.subject, exc)
-            done = f"not repaired: {exc}".splitlines()[0]
-        outcome = done if isinstance(done, Outcome) else Outcome(done)
-        LOG.info("audit: %s of %s: %s", finding.kind, finding.subject, outcome.text)
+            outcome = _failed(finding, exc)
+        try:
+            self._api_database.run(lambda tx: repairs.end(tx, record_id, outcome.text))
+        except DBError as exc:
+            LOG.warning("how repair %s ended cannot be written down: %s", record_id, exc)
         return outcome
 
     def is_under_way(self, outcome: Outcome) -> bool:
@@ -99,26 +124,29 @@ class Repairer:
             row = rows.find(tx, journal.store.tables, outcome.operation_id)
         return row is not None and State(row.state).is_alive
 
-    def _heal(self, wanted: Repair) -> str | Outcome:
+    def _heal(self, wanted: Repair, context: RequestContext) -> Outcome:
         match wanted:
             case CorrectAllocation():
-                return self._correct_allocation(wanted)
-            case DeleteAllocation(seen):
-                return self._delete_allocation(seen.consumer, wanted)
-            case CorrectMapping():
-                return self._correct_mapping(wanted)
-            case AddMapping():
-                return self._add_mapping(wanted)
-            case ForgetMapping():
-                return self._forget_mapping(wanted)
-            case Nudge():
-                return self._nudge(wanted)
+                return self._correct_allocation(wanted, context)
             case SettleServer():
-                return self._settle(wanted)
+                return self._settle(wanted, context)
+            case DeleteAllocation(seen):
+                text = self._delete_allocation(seen.consumer, wanted)
+            case CorrectMapping():
+                text = self._correct_mapping(wanted, context)
+            case AddMapping():
+                text = self._add_mapping(wanted, context)
+            case ForgetMapping():
+                text = self._forget_mapping(wanted)
+            case Nudge():
+                text = self._nudge(wanted)
             case ForgetHost():
-                return self._forget_host(wanted)
+                text = self._forget_host(wanted)
+            case EndRecord():
+                text = self._end_record(wanted)
+        return Outcome(text)
 
-    def _correct_allocation(self, wanted: CorrectAllocation) -> str | Outcome:
+    def _correct_allocation(self, wanted: CorrectAllocation, context: RequestContext) -> Outcome:
         resources, generation = wanted.wanted, wanted.seen_generation
         if wanted.migration_uuid is None:
             allocation = WantedAllocation(wanted.host, wanted.node, resources, generation)
@@ -126,17 +154,19 @@ class Repairer:
         else:
             source = WantedSource(wanted.migration_uuid, resources, generation)
             payload = RepairPayload(source=source)
-        return self._begin(wanted.cell_uuid, Seen(wanted.server_uuid), payload)
+        return self._begin(wanted.cell_uuid, Seen(wanted.server_uuid), payload, context)
 
-    def _settle(self, wanted: SettleServer) -> str | Outcome:
+    def _settle(self, wanted: SettleServer, context: RequestContext) -> Outcome:
         seen = Seen(wanted.server_uuid, wanted.task_state, wanted.vm_state, wanted.updated_at)
-        return self._begin(wanted.cell_uuid, seen, RepairPayload(settle=True))
+        return self._begin(wanted.cell_uuid, seen, RepairPayload(settle=True), context)
 
-    def _begin(self, cell_uuid: str, seen: Seen, payload: RepairPayload) -> str | Outcome:
+    def _begin(
+        self, cell_uuid: str, seen: Seen, payload: RepairPayload, context: RequestContext
+    ) -> Outcome:
         journal = self._journal_of(cell_uuid)
-        operation_id = repair.begin(journal, seen, payload, RequestContext.admin())
+        operation_id = repair.begin(journal, seen, payload, context)
         if operation_id is None:
-            return LEFT_ALONE
+            return Outcome(LEFT_ALONE)
         return Outcome(f"operation {operation_id} was begun", cell_uuid, operation_id)
 
     def _delete_allocation(self, consumer: str, wanted: DeleteAllocation) -> str:
@@ -147,26 +177,30 @@ class Repairer:
             return LEFT_ALONE
         return "its allocation was deleted"
 
-    def _correct_mapping(self, wanted: CorrectMapping) -> str:
+    def _correct_mapping(self, wanted: CorrectMapping, context: RequestContext) -> str:
         if not self._api_database.run(lambda tx: census.correct(tx, wanted.seen, wanted.values)):
             return LEFT_ALONE
         said = ", ".join(_said(name, value) for name, value in wanted.values.items())
-        self._tell(wanted.cell_uuid, wanted.seen.instance_uuid, f"the mapping says now: {said}")
+        told = f"the mapping says now: {said}"
+        self._tell(wanted.cell_uuid, wanted.seen.instance_uuid, told, context)
         return f"its mapping was set to {said}"
 
-    def _add_mapping(self, wanted: AddMapping) -> str:
+    def _add_mapping(self, wanted: AddMapping, context: RequestContext) -> str:
         try:
             added = self._api_database.run(lambda tx: census.add_missing(tx, wanted.values))
         except DBDuplicateEntry:
             added = False
         if not added:
             return LEFT_ALONE
-        self._tell(wanted.cell_uuid, wanted.values["instance_uuid"], "the mapping was missing")
+        uuid = wanted.values["instance_uuid"]
+        self._tell(wanted.cell_uuid, uuid, "the mapping was missing", context)
         return "it was mapped to its cell"
 
-    def _tell(self, cell_uuid: str | None, server_uuid: str, details: str) -> None:
+    def _tell(
+        self, cell_uuid: str | None, server_uuid: str, details: str, context: RequestContext
+    ) -> None:
         if cell_uuid is not None:
-            repair.record(self._journal_of(cell_uuid), server_uuid, details, RequestContext.admin())
+            repair.record(self._journal_of(cell_uuid), server_uuid, details, context)
 
     def _forget_mapping(self, wanted: ForgetMapping) -> str:
         uuid = wanted.seen.instance_uuid
@@ -196,6 +230,17 @@ class Repairer:
         except (Conflict, NotFound) as problem:
             return f"left alone: {problem}"
         return "its mapping was deleted"
+
+    def _end_record(self, wanted: EndRecord) -> str:
+        text = "interrupted: what was wrong still was found anew by a later audit"
+        if not self._api_database.run(lambda tx: repairs.end(tx, wanted.record_id, text)):
+            return LEFT_ALONE
+        return "it was written down that nobody knows"
+
+
+def _failed(finding: Finding, exc: Exception) -> Outcome:
+    LOG.warning("%s of %s is not repaired: %s", finding.kind, finding.subject, exc)
+    return Outcome(f"not repaired: {exc}".splitlines()[0])
 
 
 def _said(name: str, value: object) -> str:

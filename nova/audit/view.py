@@ -91,6 +91,10 @@ class View:
         """Whether what belongs to no cell is looked at too."""
         return self._only is None
 
+    def walks(self, cell_uuid: str | None) -> bool:
+        """Whether what belongs to this cell, or to none, is looked at."""
+        return self.is_everything or cell_uuid == self._only
+
     def is_unreadable(self, cell_id: int) -> bool:
         """Whether a mapping points to a cell that cannot be asked now."""
         return any(cell.id == cell_id and cell.uuid in self.unreadable for cell in self._all)

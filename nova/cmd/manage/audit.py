@@ -18,6 +18,7 @@ from nova.audit.healing import heal
 from nova.audit.metrics import Counts, write
 from nova.audit.repairs import Outcome, Repairer, Silence
 from nova.clients.placement import Placement, load_placement
+from nova.cmd.manage import audit_history
 from nova.cmd.manage.commands import Commands
 from nova.cmd.manage.deployment import Deployment
 from nova.cmd.manage.printing import print_table
@@ -32,6 +33,9 @@ FOUND = 1
 REPAIRED = 2
 INCOMPLETE = 3
 NO_SUCH_CELL = 4
+
+# Repairs that --history lists unless told otherwise.
+_SHOWN = 50
 
 
 def add_commands(commands: Commands) -> None:
@@ -59,6 +63,14 @@ def add_commands(commands: Commands) -> None:
     )
     argument("--repair", action="store_true", help="heal what can be healed safely")
     argument(
+        "--history",
+        nargs="?",
+        const=_SHOWN,
+        type=_count,
+        metavar="N",
+        help=f"look at nothing, but list the last N repairs ({_SHOWN}), the newest first",
+    )
+    argument(
         "--grace",
         type=_seconds,
         metavar="SECONDS",
@@ -79,6 +91,13 @@ def add_commands(commands: Commands) -> None:
     )
 
 
+def _count(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError(word)
+    return number
+
+
 def _seconds(word: str) -> float:
     number = float(word)
     # NaN is neither.
@@ -91,6 +110,9 @@ def audit(deployment: Deployment, given: argparse.Namespace) -> int:
     """As the help says."""
     started = time.monotonic()
     schema.require(deployment.api_database(), name="API")
+    if given.history is not None:
+        audit_history.show(deployment, given.history, as_json=given.json)
+        return CLEAN
     if given.cell:
         try:
             deployment.cell(given.cell)

@@ -252,3 +252,20 @@ server_group_members = _table(
     sa.Column("server_uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("host", sa.String(255)),
 )
+
+# ``check_name``, as "check" is a word of SQL. ``ended_at`` NULL: nobody knows yet how it ended.
+audit_repairs = _table(
+    "audit_repairs",
+    _id(),
+    sa.Column("request_id", sa.String(255), nullable=False),
+    sa.Column("check_name", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("cell_uuid", sa.String(36)),
+    sa.Column("repair", Json, nullable=False),
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("outcome", sa.Text),
+    sa.Index("audit_repairs_ended_idx", "ended_at"),
+    sa.Index("audit_repairs_begun_idx", "begun_at"),
+)

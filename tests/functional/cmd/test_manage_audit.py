@@ -15,10 +15,11 @@ from groundwork.columns import now
 from groundwork.serving import HttpServer
 from nova.cells.registry import CELL0_UUID
 from nova.db.api.models import instance_mappings
-from nova.db.cell.models import instances
+from nova.db.cell.models import instance_actions, instances
 from nova.db.journal import CELL
 from tests.fakes.placement import INVENTORY, FakePlacement, Provider
 from tests.functional.embedded.plane import free_port
+from tests.harness.sabotage import Killed
 
 AUDIT = ("audit", "--grace", "0", "--wait", "0")
 SIZES = {"VCPU": 1, "MEMORY_MB": 1, "DISK_GB": 1}
@@ -186,6 +187,73 @@ def test_metrics_are_written_whole_and_count_what_is_left(audited: Audited, tmp_
     assert file.stat().st_mode & 0o777 == 0o644
 
 
+def test_what_was_repaired_can_be_looked_up(audited: Audited) -> None:
+    assert json.loads(audited("--history", "--json").out) == []
+    break_ledger(audited)
+    audited.hold("nobody")
+    audited("--repair")
+    freed, corrected = json.loads(audited("--history", "--json").out)
+    assert (freed["kind"], freed["subject"], freed["cell_uuid"]) == (
+        "allocation-orphaned",
+        "nobody",
+        None,
+    )
+    assert freed["outcome"] == "its allocation was deleted"
+    # Enough to claim it again.
+    assert freed["repair"]["repair"] == "DeleteAllocation"
+    assert freed["repair"]["seen"]["resources"] == {audited.node: SIZES}
+    assert freed["repair"]["seen"]["project_id"] == "p"
+    assert corrected["repair"]["seen"]["vcpus"] == 7
+    # The server's own journal tells of the same.
+    [told] = audited.rows("cell1", instance_actions)
+    assert (told.action, told.request_id) == ("repair", corrected["request_id"])
+    shown = audited("--history", "1")
+    assert shown.status == 0
+    assert "| allocation-orphaned | nobody  | -    | its allocation was deleted |" in shown.out
+    assert "wrong-count" not in shown.out
+
+
+@pytest.mark.parametrize("moment", ["Repairer._heal", "repairs.end"])
+def test_a_repair_of_a_killed_audit_is_known_to_the_next(audited: Audited, moment: str) -> None:
+    """Before its write and after it: what is wrong still is found anew, and the record is ended."""
+
+    def die(*_arguments: Any) -> None:
+        raise Killed(moment)
+
+    break_ledger(audited)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(f"nova.audit.repairs.{moment}", die)
+        with pytest.raises(Killed):
+            audited("--repair")
+    [begun] = json.loads(audited("--history", "--json").out)
+    assert (begun["subject"], begun["outcome"], begun["ended_at"]) == ("one", None, None)
+    # Somebody may be at it still.
+    assert "interrupted-repair" not in audited().out
+    found = json.loads(audited("--idle", "0", "--repair", "--json").out)["findings"]
+    repeated = ["wrong-count"] if moment == "Repairer._heal" else []
+    assert [each["kind"] for each in found] == ["interrupted-repair", *repeated]
+    assert all(each["is_repaired"] for each in found)
+    assert (audited("--idle", "0").status, audited().status) == (0, 0)
+    [*_, ended] = json.loads(audited("--history", "--json").out)
+    assert ended["id"] == begun["id"]
+    assert ended["outcome"].startswith("interrupted")
+
+
+def test_what_cannot_be_written_down_is_not_done(audited: Audited) -> None:
+    audited.hold("nobody")
+    audited.change(
+        "api",
+        sa.text(
+            "CREATE TRIGGER full BEFORE INSERT ON audit_repairs BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        ),
+    )
+    ran = audited("--repair")
+    assert ran.status == 1
+    assert "not repaired: " in ran.out
+    assert "disk full" in ran.out
+    assert sorted(audited.placement.consumers) == ["nobody", "one"]
+
+
 def test_metrics_that_cannot_be_written_are_told(audited: Audited, tmp_path: Path) -> None:
     ran = audited("--metrics", str(tmp_path / "nowhere" / "nova.prom"))
     assert ran.status == 255
@@ -228,7 +296,14 @@ def test_one_cell(audited: Audited) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--check", "nothing"), ("--grace", "-1"), ("--idle", "nan"), ("more",)]
+    "words",
+    [
+        ("--check", "nothing"),
+        ("--grace", "-1"),
+        ("--idle", "nan"),
+        ("--history", "0"),
+        ("more",),
+    ],
 )
 def test_a_mistake_exits_with_no_status_of_a_result(
     audited: Audited, words: tuple[str, ...]

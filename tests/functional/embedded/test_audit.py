@@ -21,7 +21,7 @@ from groundwork.columns import now
 from nova.audit.auditor import Auditor, Report, Scope
 from nova.audit.daemon import AuditDaemon
 from nova.audit.finding import Check, Kind
-from nova.audit.healing import heal
+from nova.audit.healing import Healed, heal
 from nova.audit.repairs import Repairer, Silence
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
@@ -87,12 +87,20 @@ class Inspector:
         assert sorted((f.kind, f.subject) for f in report.findings) == sorted(expected)
         healed = heal(self.auditor, self.repairer, report, wait_s=PATIENCE_S)
         assert list(healed.rest.findings) == [], healed
+        self.assert_journalled(healed)
         self.wait_idle()
         for finding in report.findings:
             self.repairer.heal(finding)
         self.wait_idle()
         self.assert_clean()
         return dict(healed.outcomes)
+
+    def assert_journalled(self, healed: Healed) -> None:
+        """The last records are of these repairs, in their order, and tell how each ended."""
+        written = self.cloud.rows("api", api_models.audit_repairs)[-len(healed.outcomes) :]
+        assert {(row.check_name, row.kind, row.subject): row.outcome for row in written} == {
+            key: outcome.text for key, outcome in healed.outcomes.items()
+        }
 
     def wait_idle(self) -> None:
         """No operation is left in any cell: a repair that came too late has ended."""
