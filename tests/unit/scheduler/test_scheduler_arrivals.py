@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
@@ -28,7 +25,7 @@ from tests.unit.scheduler.harness import (
     server_uuids,
     uuid_of,
 )
-from tests.unit.scheduler.test_scheduler_hosts import World
+from tests.unit.scheduler.world import World
 
 #: Two of one cell, so that builds have an alternate, and one of another.
 HOSTS = {
@@ -115,18 +112,6 @@ TestBookkeeping = Bookkeeping.TestCase
 
 
 # The table
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.start_compute("cell1", "a")
-    made.start_compute("cell2", "b")
-    yield made
-    made.scatter.close()
-    made.api.dispose()
-    for database in made.cells.values():
-        database.dispose()
 
 
 def load_of(world: World, host: str) -> Load:
