@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from nova.audit import allocations, builds, hosts, ledger, mappings, operations
-from nova.audit.allocations import Ground, Places
+from nova.audit import builds, holdings, hosts, ledger, mappings, operations
 from nova.audit.finding import (
     AddMapping,
     CorrectAllocation,
@@ -24,6 +23,7 @@ from nova.audit.finding import (
     Nudge,
     SettleServer,
 )
+from nova.audit.holdings import Ground, Places
 from nova.cells.registry import Cell
 from nova.clients.candidates import CandidateQuery
 from nova.clients.providers import Allocation, Provider
@@ -169,7 +169,7 @@ def nowhere(_query: CandidateQuery) -> None:
 def judge(
     row: CountedServer, ground: Ground, held: Allocation | None, places: Places = at_root
 ) -> Finding | None:
-    return allocations.judge(row, ground, held, places)
+    return holdings.judge(row, ground, held, places)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ MOVE = UnansweredMove(
 
 
 def judge_move(held: Allocation | None, places: Places = at_root) -> Finding | None:
-    return allocations.judge_move(MOVE, GROUND, held, places)
+    return holdings.judge_move(MOVE, GROUND, held, places)
 
 
 def test_a_move_holds_what_the_server_was() -> None:
@@ -367,7 +367,7 @@ def test_a_flavor_that_makes_no_sense_is_not_judged() -> None:
 
 def test_an_orphan_is_deleted_as_it_was_seen() -> None:
     orphan = held({"root": RIGHT, "a": {"VCPU": 1}})
-    found = allocations.judge_orphan(orphan)
+    found = holdings.judge_orphan(orphan)
     assert (found.kind, found.subject) == (Kind.ALLOCATION_ORPHANED, "one")
     assert found.text.startswith("holds something from a, root,")
     assert found.repair == DeleteAllocation(orphan)
