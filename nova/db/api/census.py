@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from groundwork.columns import now
+from groundwork.columns import now, unindexed
 from groundwork.database import Transaction
 from nova.db.api.models import build_requests, instance_mappings
 from nova.db.journal import ALIVE
@@ -73,7 +73,7 @@ def counting(
         .limit(limit)
     )
     if cell_id is not None:
-        query = query.where(table.c.cell_id == cell_id)
+        query = query.where(unindexed(table.c.cell_id) == cell_id)
     return [_counted(row) for row in tx.execute(query)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from groundwork.columns import unindexed
 from groundwork.database import Transaction
 from groundwork.typed import convert
 from nova.db.cell.models import compute_nodes, instance_actions, instances, migrations
@@ -88,7 +89,7 @@ class Place:
 
 def living(tx: Transaction, *, after_id: int, limit: int) -> Sequence[CountedServer]:
     """The next living servers by number, a page along the primary key."""
-    query = _select().where(instances.c.id > after_id).order_by(instances.c.id).limit(limit)
+    query = _page().where(instances.c.id > after_id).order_by(instances.c.id).limit(limit)
     return _servers(tx, query)
 
 
@@ -123,7 +124,7 @@ def unanswered_from(tx: Transaction, host: str, node: str) -> Sequence[Unanswere
 def unattended(tx: Transaction, *, after_id: int, limit: int) -> Sequence[CountedServer]:
     """Living servers that seem to be worked on (a task_state, or still building) while no operation is under way."""
     query = (
-        _select()
+        _page()
         .where(
             instances.c.id > after_id,
             sa.or_(instances.c.task_state.is_not(None), instances.c.vm_state == "building"),
@@ -186,8 +187,16 @@ _FIELDS = tuple(name for name in CountedServer.__dataclass_fields__ if name != "
 
 
 def _select() -> sa.Select[Any]:
+    return _counted().where(instances.c.deleted == 0)
+
+
+def _page() -> sa.Select[Any]:
+    return _counted().where(unindexed(instances.c.deleted) == 0)
+
+
+def _counted() -> sa.Select[Any]:
     columns = [instances.c[name] for name in _FIELDS]
-    return sa.select(*columns, _is_busy().label("is_busy")).where(instances.c.deleted == 0)
+    return sa.select(*columns, _is_busy().label("is_busy"))
 
 
 def _servers(tx: Transaction, query: sa.Select[Any]) -> Sequence[CountedServer]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from groundwork.columns import unindexed
 from groundwork.database import Transaction
 from nova.db.cell.models import compute_nodes, instances
 from nova.db.cell.servers import COLUMNS, to_server
@@ -30,7 +31,10 @@ def living_after(tx: Transaction, number: int, *, at_most: int) -> Sequence[Serv
     """The next servers that are not deleted, without their tags."""
     own = instances.c
     rows = tx.execute(
-        sa.select(*COLUMNS).where(own.id > number, own.deleted == 0).order_by(own.id).limit(at_most)
+        sa.select(*COLUMNS)
+        .where(own.id > number, unindexed(own.deleted) == 0)
+        .order_by(own.id)
+        .limit(at_most)
     )
     return [to_server(row) for row in rows]
 
