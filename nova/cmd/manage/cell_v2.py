@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova.cmd.manage import cells, hosts, servers
-from nova.cmd.manage.commands import Commands
+from nova.cmd.manage.commands import Commands, count
 
 
 def add_commands(commands: Commands) -> None:
@@ -83,7 +83,9 @@ def _add_servers(commands: Commands) -> None:
         "map_instances", servers.map_instances, "map the servers that a cell has already"
     )
     argument("--cell_uuid", required=True, metavar="UUID", help="the cell")
-    argument("--max-count", type=int, metavar="N", help="look at so many at most; go on next time")
+    argument(
+        "--max-count", type=count, metavar="N", help="look at so many at most; go on next time"
+    )
     argument("--reset", action="store_true", help="begin again at the first server")
 
     argument = commands.add(

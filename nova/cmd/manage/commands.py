@@ -19,24 +19,29 @@ class Commands:
     def __init__(self, program: str, about: str) -> None:
         self._parser = argparse.ArgumentParser(prog=program, description=f"Manages {about}.")
         self._added: Any = self._parser.add_subparsers(
-            title="commands", metavar="COMMAND", dest="command", required=True
+            title="commands",
+            metavar="COMMAND",
+            dest="command",
+            required=True,
+            parser_class=_Strict,
         )
 
     def add(self, name: str, run: Run, about: str) -> Callable[..., argparse.Action]:
-        """Declare a command; the result adds an argument to it, as argparse's ``add_argument``."""
+        """Declare a command; the result adds an argument to it, as argparse's ``add_argument``.
+
+        What is wrong with its arguments has an exit status that no result of a command has (255): with argparse's own
+        2, ``delete_cell`` without a cell would seem to have found hosts in it.
+        """
         parser: argparse.ArgumentParser = self._added.add_parser(
             name, help=about, description=f"{about[0].upper()}{about[1:]}."
         )
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, refuse=parser.error)
         return parser.add_argument
 
     def alone(self, run: Run, about: str) -> Callable[..., argparse.Action]:
-        """Declare that the category is itself the one command; the result adds an argument to it.
-
-        Its exit statuses mean more than success, so a mistake on the command line has one that no result has (255).
-        """
+        """Declare that the category is itself the one command; the result adds an argument to it."""
         parser = _Strict(prog=self._parser.prog, description=f"{about[0].upper()}{about[1:]}.")
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, refuse=parser.error)
         self._parser = parser
         return parser.add_argument
 
@@ -50,8 +55,19 @@ class Commands:
 
         :raises SystemExit: they ask for help, or for nothing that there is.
         """
-        chosen = self._parser.parse_args(words)
+        chosen, unknown = self._parser.parse_known_args(words)
+        if unknown:
+            # Told by the category, it would look like a command that there is not.
+            chosen.refuse(f"unrecognized arguments: {' '.join(unknown)}")
         return chosen.run, chosen
+
+
+def count(text: str) -> int:
+    """A number of rows on the command line; 0 for what is none, as commands refuse 0 with the status that they have."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0
 
 
 class _Strict(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ import sys
 from groundwork.database import Database
 from nova.cells.registry import CELL0_UUID
 from nova.cmd.manage import archiving, online, schemas
-from nova.cmd.manage.commands import Commands
+from nova.cmd.manage.commands import Commands, count
 from nova.cmd.manage.deployment import Deployment
 from nova.db.cell import schema
 
@@ -28,7 +28,9 @@ def _add_rows(commands: Commands) -> None:
         archiving.archive_deleted_rows,
         "move deleted servers to the shadow tables, and forget their mappings",
     )
-    argument("--max_rows", type=int, default=1000, metavar="N", help="at most so many rows (1000)")
+    argument(
+        "--max_rows", type=count, default=1000, metavar="N", help="at most so many rows (1000)"
+    )
     argument("--before", metavar="DATE", help="only servers deleted before that date")
     argument("--verbose", action="store_true", help="print what was archived")
     argument("--until-complete", action="store_true", help="go on until nothing is left")
@@ -52,7 +54,7 @@ def _add_rows(commands: Commands) -> None:
         online.online_data_migrations,
         "rewrite the rows that an upgrade left to be rewritten",
     )
-    argument("--max-count", type=int, metavar="N", help="at most so many rows (all, in batches)")
+    argument("--max-count", type=count, metavar="N", help="at most so many rows (all, in batches)")
 
 
 def _seconds(text: str) -> int:

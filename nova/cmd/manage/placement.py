@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova.cmd.manage import healing, host_aggregates, orphans
-from nova.cmd.manage.commands import Commands
+from nova.cmd.manage.commands import Commands, count
 
 
 def add_commands(commands: Commands) -> None:
@@ -11,7 +11,7 @@ def add_commands(commands: Commands) -> None:
     argument = commands.add(
         "heal_allocations", healing.heal_allocations, "give servers the allocations that they lack"
     )
-    argument("--max-count", type=int, metavar="N", help="heal at most so many servers")
+    argument("--max-count", type=count, metavar="N", help="heal at most so many servers")
     argument("--verbose", action="store_true", help="also tell of servers that lack nothing")
     argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
     argument("--instance", metavar="UUID", help="this server only")

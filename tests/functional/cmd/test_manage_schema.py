@@ -39,6 +39,45 @@ def test_a_mistake_on_the_command_line_exits_2_with_usage(bare: Any, words: tupl
     assert ran.err.startswith("usage: nova-manage")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cell_v2", "verify_instance"),
+        ("cell_v2", "delete_cell", "--force"),
+        ("cell_v2", "update_cell", "--cell_uuid"),
+        ("cell_v2", "list_hosts", "--nonsense"),
+        ("db", "archive_deleted_rows", "--sleep", "-1"),
+        ("db", "purge", "--before"),
+        ("placement", "sync_aggregates", "nonsense"),
+    ],
+)
+def test_a_mistake_in_arguments_is_no_result_of_the_command(
+    bare: Any, words: tuple[str, ...]
+) -> None:
+    """2 would tell of a server without a cell, of hosts in the cell, of bad rows, of a bad date, and so on."""
+    ran = bare(*words)
+    assert ran.status == 255
+    assert ran.err.startswith(f"usage: nova-manage {words[0]} {words[1]}")
+
+
+@pytest.mark.parametrize("number", ["many", "1.5", "", "0", "-1"])
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("db", "archive_deleted_rows", "--max_rows"), 2),
+        (("db", "online_data_migrations", "--max-count"), 127),
+        (("cell_v2", "map_instances", "--cell_uuid", "any", "--max-count"), 127),
+        (("placement", "heal_allocations", "--max-count"), 127),
+    ],
+)
+def test_a_bad_count_has_the_status_of_its_command(
+    bare: Any, words: tuple[str, ...], status: int, number: str
+) -> None:
+    ran = bare(*words, number)
+    assert ran.status == status
+    assert ran.line.startswith("Must supply a positive")
+
+
 def test_help_names_every_command_with_a_sentence(bare: Any) -> None:
     assert "cells and their hosts" in bare("--help").out
     listed = bare("cell_v2", "--help").out
