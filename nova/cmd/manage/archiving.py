@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from oslo_db.exception import DBError
-
 from groundwork.database import Database
 from groundwork.errors import Invalid, Unavailable
 from nova.cells.registry import Cell
 from nova.cmd.manage import moments
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
 from nova.cmd.manage.printing import print_table
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import mapped_servers
@@ -79,7 +77,7 @@ def _databases(
     if needs_api or all_cells:
         try:
             cells = deployment.cells()
-        except (Invalid, DBError) as exc:
+        except UNREADABLE as exc:
             raise _NoApiDatabase(f"The API database cannot be used: {one_line(exc)}") from exc
     if all_cells:
         return [(f"{cell.name or cell.uuid}.", deployment.database(cell)) for cell in cells]

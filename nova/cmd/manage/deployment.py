@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
+import sqlalchemy as sa
 from oslo_config import cfg
+from oslo_db.exception import DBError
 
 import nova.conf
 from groundwork import starting
 from groundwork.database import Database
-from groundwork.errors import Invalid
+from groundwork.errors import Invalid, Problem, Unavailable
 from nova import __version__
 from nova.cells import templates
 from nova.cells.registry import Cell, Registry
 from nova.cells.templates import Urls
 from nova.clients.placement import Placement, load_placement
 from nova.db.api import cell_mappings
+
+# What it ends in when a database cannot be read, for whatever reason: not configured, a URL that is none, no driver, no
+# server, no tables. A login that is refused reaches us as SQLAlchemy has it.
+UNREADABLE = (Problem, DBError, sa.exc.SQLAlchemyError)
 
 
 def read_options(options: Sequence[str], *, cli: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
@@ -79,23 +85,28 @@ class Deployment:
         """The API database.
 
         :raises Invalid: it is not configured.
+        :raises Unavailable: its URL leads nowhere.
         """
         if not self.api_connection:
             raise Invalid("The API database is not configured: set [api_database]/connection.")
-        return self._open(self.api_connection, self._conf.api_database)
+        return self._open(self.api_connection, self._conf.api_database, "[api_database]/connection")
 
     def local_database(self) -> Database:
         """The database of the cell that this process belongs to.
 
         :raises Invalid: it is not configured.
+        :raises Unavailable: its URL leads nowhere.
         """
         if not self.local.database_connection:
             raise Invalid("The cell's database is not configured: set [database]/connection.")
-        return self._open(self.local.database_connection, self._conf.database)
+        return self._open(
+            self.local.database_connection, self._conf.database, "[database]/connection"
+        )
 
     def database(self, cell: Cell) -> Database:
-        """The database of any cell."""
-        return self._open(cell.database_url, self._conf.database)
+        """The database of any cell. :raises Unavailable: its URL leads nowhere."""
+        whose = f"the database connection of cell {cell.name or ''} ({cell.uuid})"
+        return self._open(cell.database_url, self._conf.database, whose)
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells, cell0 included, with their URLs filled, in the order of their creation."""
@@ -125,7 +136,11 @@ class Deployment:
             local_transport_url=self.local.transport_url,
         )
 
-    def _open(self, url: str, group: cfg.ConfigOpts.GroupAttr) -> Database:
+    def _open(self, url: str, group: cfg.ConfigOpts.GroupAttr, whose: str) -> Database:
         if url not in self._opened:
-            self._opened[url] = Database.from_conf(group, url=url)
+            try:
+                sa.make_url(url).get_dialect().import_dbapi()
+                self._opened[url] = Database.from_conf(group, url=url)
+            except (sa.exc.ArgumentError, ValueError, ImportError) as exc:
+                raise Unavailable(f"The URL in {whose} cannot be used: {exc}.") from exc
         return self._opened[url]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from oslo_db.exception import DBError
-
 from groundwork.errors import Invalid, NotFound
 from nova.cells import discovery, mappings
 from nova.cells.discovery import HostTaken
 from nova.cells.registry import Cell
 from nova.cells.templates import Urls
 from nova.cmd.manage import cells as cell_commands
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
 from nova.cmd.manage.printing import attempt, print_table
+from nova.cmd.manage.schemas import one_line
 from nova.db.api import host_mappings
 
 
@@ -40,16 +39,15 @@ def discover_hosts(deployment: Deployment, given: argparse.Namespace) -> int:
 def _discover_in(deployment: Deployment, cell: Cell, given: argparse.Namespace) -> tuple[int, int]:
     """How many hosts were mapped, and the exit status."""
     _say(given, f"Getting unmapped computes from cell '{cell.name}': {cell.uuid}")
-    database = deployment.database(cell)
     try:
         mapped = discovery.discover_in_cell(
-            deployment.api_database(), cell, database, given.by_service
+            deployment.api_database(), cell, deployment.database(cell), given.by_service
         )
     except HostTaken as problem:
         print(f"ERROR: {problem}")
         return 0, 2
-    except DBError as exc:
-        print(f"ERROR: Cell {cell.uuid} cannot be searched: {str(exc).splitlines()[0]}")
+    except UNREADABLE as exc:
+        print(f"ERROR: Cell {cell.uuid} cannot be searched: {one_line(exc)}")
         return 0, 1
     for host in mapped:
         _say(given, f"Created host mapping for compute host '{host.host}'")

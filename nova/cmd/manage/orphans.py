@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
-from oslo_db.exception import DBError
-
-from groundwork.errors import Conflict, Problem
+from groundwork.errors import Conflict
 from nova.clients.placement import Placement
 from nova.clients.providers import Allocation, Provider
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import mapped_servers
 from nova.db.cell import server_migrations, servers
@@ -28,7 +26,7 @@ def audit(deployment: Deployment, given: argparse.Namespace) -> int:
     """0: no orphans. 1: failure. 3: orphans found. 4: found and deleted. 127: no such provider."""
     try:
         return _audit(deployment, deployment.placement(), given)
-    except (Problem, DBError) as exc:
+    except UNREADABLE as exc:
         # Nothing is judged as long as one database does not answer: its servers might seem not to exist.
         print(f"The audit ended early: {one_line(exc)}")
         return 1

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from oslo_config import cfg
-from oslo_db.exception import DBError
 
 from groundwork.database import Transaction
 from groundwork.errors import Conflict, Invalid, NotFound, Problem
 from nova.clients.keystone_limits import LimitRegistry, Place, load_limit_registry
 from nova.cmd.limits import default_limits
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
 from nova.cmd.manage.printing import print_table
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import instance_mappings, quotas
@@ -52,7 +51,7 @@ def migrate_to_unified_limits(deployment: Deployment, given: argparse.Namespace)
     say: Tell = _silence if given.quiet else print
     try:
         ours = _read(deployment, given)
-    except (DBError, Invalid) as exc:
+    except UNREADABLE as exc:
         say(f"The API database cannot be read: {one_line(exc)}")
         return _NO_DATABASE
     try:

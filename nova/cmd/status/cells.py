@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
-from oslo_db.exception import DBError
-
 from groundwork.database import Transaction
-from groundwork.errors import Problem
 from groundwork.upgrade_checks import Finding, Result
 from nova.cells.registry import Cell
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
 from nova.cmd.manage.schemas import one_line
 from nova.db.api import host_mappings
 from nova.db.cell import compute_nodes, services
@@ -29,7 +26,7 @@ def check_cells(deployment: Deployment) -> Finding:
         cells = deployment.cells()
         with deployment.api_database().read() as tx:
             mapped = {mapping.host for mapping in host_mappings.list_mappings(tx)}
-    except (Problem, DBError) as exc:
+    except UNREADABLE as exc:
         return Finding(
             Result.FAILURE,
             f"The API database cannot be read: {one_line(exc)} Is [api_database]/connection set, and has "
@@ -55,7 +52,7 @@ def _check_hosts(deployment: Deployment, cells: Sequence[Cell], mapped: Collecti
         try:
             with deployment.database(cell).read() as tx:
                 nodes = compute_nodes.list_unmapped(tx)
-        except DBError as exc:
+        except UNREADABLE as exc:
             return Finding(Result.FAILURE, _unreadable(cell, exc))
         unmapped += sorted({node.host for node in nodes} - set(mapped))
     cure = "run 'nova-manage cell_v2 discover_hosts'."
@@ -103,18 +100,18 @@ def read_every_cell(
     found: list[T] = []
     try:
         cells = [cell for cell in deployment.cells() if not cell.is_cell0]
-    except (Problem, DBError) as exc:
+    except UNREADABLE as exc:
         return Finding(Result.WARNING, f"The cells are not known: {one_line(exc)}")
     for cell in cells:
         try:
             with deployment.database(cell).read() as tx:
                 found += read(tx)
-        except DBError as exc:
+        except UNREADABLE as exc:
             return Finding(Result.WARNING, _unreadable(cell, exc))
     return found
 
 
-def _unreadable(cell: Cell, exc: DBError) -> str:
+def _unreadable(cell: Cell, exc: Exception) -> str:
     return f"The database of cell {cell.name} ({cell.uuid}) cannot be read: {one_line(exc)}"
 
 

@@ -24,6 +24,8 @@ from tests.fakes import keystone
 from tests.functional.embedded.plane import make_placement, serve
 from tests.unit.clients.services import make_service
 
+# No database answers to these: no URL, no such engine, an engine without a driver.
+UNUSABLE_URLS = ["rubbish", "nosuchengine://h/x", "mssql+pyodbc://h/x"]
 TRANSPORT = "rabbit://nova:secret@127.0.0.1:5672/cell1"
 
 

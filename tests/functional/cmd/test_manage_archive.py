@@ -17,6 +17,7 @@ from nova.db.cell.models import (
     instance_faults,
     tags,
 )
+from tests.functional.cmd.conftest import UNUSABLE_URLS
 
 ARCHIVE = ("db", "archive_deleted_rows")
 # Rows that ``add_old`` makes in a cell: the server, a fault, a tag, an action and two events of it.
@@ -220,3 +221,13 @@ def test_purge_exit_statuses(cell1: Any) -> None:
     assert cell1("db", "purge", "--all").status == 3
     cell1.config.write_text(f"[database]\nconnection = {cell1.url('cell1')}\n")
     assert cell1("db", "purge", "--all", "--all-cells").status == 4
+
+
+@pytest.mark.parametrize("url", UNUSABLE_URLS)
+def test_an_api_database_whose_url_leads_nowhere_has_its_statuses(cell1: Any, url: str) -> None:
+    config = cell1.config.read_text()
+    cell1.config.write_text(config.replace(cell1.url("api"), url))
+    for words, status in ((ARCHIVE, 3), (("db", "purge", "--all", "--all-cells"), 4)):
+        ran = cell1(*words)
+        assert ran.status == status
+        assert ran.line.startswith("The API database cannot be used: The URL in [api_database]")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.functional.cmd.conftest import UNUSABLE_URLS
+
 NOWHERE = "11111111-1111-1111-1111-111111111111"
 SIMPLE = ("cell_v2", "simple_cell_setup")
 DISCOVER = ("cell_v2", "discover_hosts")
@@ -76,6 +78,20 @@ def test_a_cell_that_cannot_be_searched_exits_1_and_others_are_mapped(manage: An
     ran = manage(*DISCOVER)
     assert ran.status == 1
     assert ran.line.startswith(f"ERROR: Cell {broken} cannot be searched:")
+    assert hosts(manage) == [("cell2", uuid, "compute2")]
+
+
+@pytest.mark.parametrize("url", UNUSABLE_URLS)
+def test_a_cell_whose_url_leads_nowhere_keeps_no_other_from_being_searched(
+    manage: Any, url: str
+) -> None:
+    broken, uuid = manage.make_cell("cell1"), manage.make_cell("cell2")
+    change = "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell1'"
+    manage.execute("api", change, url=url)
+    manage.report_host("cell2", "compute2")
+    ran = manage(*DISCOVER)
+    assert ran.status == 1
+    assert ran.line.startswith(f"ERROR: Cell {broken} cannot be searched: The URL in the database")
     assert hosts(manage) == [("cell2", uuid, "compute2")]
 
 

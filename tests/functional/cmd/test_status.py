@@ -13,6 +13,7 @@ import pytest
 
 from nova.clients.placement import Placement
 from placement.cmd.status import run as run_placement_status
+from tests.functional.cmd.conftest import UNUSABLE_URLS
 from tests.functional.embedded.plane import make_placement, serve
 
 PROGRAM = [sys.executable, "-c", "from nova.cmd.status import main; main()"]
@@ -82,6 +83,25 @@ def test_json_has_the_same_as_numbers(healthy: Any) -> None:
         FAILURE if name == "Older than N-1 computes" else SUCCESS for name in CHECKS
     ]
     assert ran.status == FAILURE
+
+
+@pytest.mark.parametrize("url", UNUSABLE_URLS)
+def test_a_url_that_leads_nowhere_is_a_finding(healthy: Any, url: str) -> None:
+    change = "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell1'"
+    healthy.execute("api", change, url=url)
+    ran = healthy.upgrade_check()
+    assert ran.status == FAILURE
+    result, details = results(ran)["Cells v2"]
+    assert result == "Failure"
+    assert "The URL in the database connection of cell cell1" in details
+
+    config = healthy.config.read_text()
+    healthy.config.write_text(config.replace(healthy.url("api"), url))
+    ran = healthy.upgrade_check()
+    assert ran.status == FAILURE
+    result, details = results(ran)["Cells v2"]
+    assert result == "Failure"
+    assert "The URL in [api_database]/connection cannot be used" in details
 
 
 def lose_cell0(manage: Any) -> None:
