@@ -17,7 +17,13 @@ def parse(text: str) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         found = _spelled(text.strip())
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    if found.tzinfo is None:
+        return found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as exc:
+        # In UTC it would be before the first year, or after the last.
+        raise _no_date(text) from exc
 
 
 def _spelled(text: str) -> datetime:
@@ -26,4 +32,8 @@ def _spelled(text: str) -> datetime:
             return datetime.strptime(text, form).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise ValueError(f"{text!r} is no date; write it as 2026-03-01 or 2026-03-01 12:30.")
+    raise _no_date(text)
+
+
+def _no_date(text: str) -> ValueError:
+    return ValueError(f"{text!r} is no date; write it as 2026-03-01 or 2026-03-01 12:30.")

@@ -186,9 +186,11 @@ def test_archiving_goes_on_where_an_interrupted_run_stopped(cell1: Any) -> None:
 def test_archive_exit_statuses_for_bad_input(cell1: Any) -> None:
     for rows in ("0", "-1", "many"):
         assert cell1(*ARCHIVE, "--max_rows", rows).status == 2
-    ran = cell1(*ARCHIVE, "--before", "yesterday")
-    assert ran.status == 4
-    assert "'yesterday' is no date" in ran.line
+    for date in ("yesterday", "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        ran = cell1(*ARCHIVE, "--before", date)
+        assert ran.status == 4
+        assert f"'{date}' is no date" in ran.line
+        assert ran.err == ""
     cell1.config.write_text(f"[database]\nconnection = {cell1.url('cell1')}\n")
     ran = cell1(*ARCHIVE)
     assert ran.status == 3
