@@ -60,12 +60,16 @@ class Changes:
 
 
 def map_cell0(api_database: Database, database_connection: str) -> tuple[CellMapping, bool]:
-    """cell0, and whether it was made now; one that is there keeps its database."""
+    """cell0, and whether it was made now; one that is there keeps its database.
+
+    :raises Invalid: it is not there, and the URL is none.
+    """
 
     def work(tx: Transaction) -> tuple[CellMapping, bool]:
         found = cell_mappings.find(tx, CELL0_UUID)
         if found is not None:
             return found, False
+        _require_urls(Urls(NO_BUS, database_connection))
         made = cell_mappings.insert(
             tx,
             uuid=CELL0_UUID,

@@ -44,6 +44,16 @@ def test_map_cell0_takes_a_given_database(bare: Any) -> None:
     assert listed(bare)[0][3] == bare.url("zero")
 
 
+@pytest.mark.parametrize("url", ["rubbish", " ", "nosuchengine://h/x"])
+def test_map_cell0_refuses_what_is_no_url(bare: Any, url: str) -> None:
+    """Later commands would end at it, and another map_cell0 would leave it as it is."""
+    bare.succeed("api_db", "sync")
+    ran = bare("cell_v2", "map_cell0", "--database_connection", url)
+    assert ran.status == 255
+    assert ran.err.startswith("nova-manage: ")
+    assert listed(bare) == []
+
+
 def test_create_cell_takes_its_urls_from_the_configuration(manage: Any) -> None:
     assert manage.succeed("cell_v2", "create_cell").out == ""
     name, _, transport, connection, disabled = listed(manage, "--verbose")[0]
