@@ -12,6 +12,10 @@ from oslo_log import log
 
 from groundwork.errors import Problem
 
+#: The exit status of operators' commands when something happened that none of their statuses stands for.
+UNEXPECTED = 255
+_INTERRUPTED = 130
+
 _PLACE = re.compile(r"detail='([^']+)'")
 
 
@@ -110,4 +114,22 @@ def run(program: str, main: Callable[[], int | None]) -> NoReturn:
         print(f"{program}: {problem}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+
+
+def command_status(program: str, command: Callable[[], int]) -> int:
+    """The exit status of a command whose statuses are results: that of ``command``, or for what it did not foresee 255.
+
+    A failure becomes one line on standard error. A mistake on the command line is none of the results either; argparse
+    would leave with 2, which has a meaning of its own.
+    """
+    try:
+        return command()
+    except SystemExit as exc:
+        return UNEXPECTED if exc.code else 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as exc:
+        text = str(exc).strip() or type(exc).__name__
+        print(f"{program}: {text.splitlines()[0]}", file=sys.stderr)
+        return UNEXPECTED

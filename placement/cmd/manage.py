@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from oslo_config import cfg
 from prettytable import PrettyTable
@@ -18,6 +18,8 @@ from placement.cmd import beginning
 from placement.db.migrations import FOLDER
 from placement.db.queries import providers
 from placement.inventory import standard
+
+PROGRAM = "placement-manage"
 
 # Rows per transaction when no count is given: small, so that the service is not held up.
 _BATCH = 50
@@ -102,12 +104,24 @@ def _add_commands(categories: argparse._SubParsersAction[Any]) -> None:
     stamping.add_argument("version", metavar="VERSION", help="a revision, or head")
     stamping.set_defaults(run=stamp)
     migrating = actions.add_parser("online_data_migrations", help="Do what upgrades left to do.")
-    migrating.add_argument("--max-count", type=int, metavar="N", help="at most so many rows")
+    migrating.add_argument("--max-count", type=_count, metavar="N", help="at most so many rows")
     migrating.set_defaults(run=online_data_migrations)
 
 
+def _count(text: str) -> int:
+    """0, which is refused with the status for it, for what is no number."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0
+
+
 def run(arguments: list[str]) -> int:
-    """One command; the exit status."""
+    """One command; the exit status, which is 255 when something was not foreseen."""
+    return starting.command_status(PROGRAM, partial(_run_command, arguments))
+
+
+def _run_command(arguments: list[str]) -> int:
     conf = options.new()
     conf.register_cli_opt(cfg.SubCommandOpt("category", title="Commands", handler=_add_commands))
     beginning.read_options(arguments, conf=conf)
@@ -115,6 +129,6 @@ def run(arguments: list[str]) -> int:
     return int(conf.category.run(database, conf.category))
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Console script."""
-    starting.run("placement-manage", lambda: run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from oslo_config import cfg
 
@@ -16,6 +16,8 @@ from groundwork.upgrade_checks import Finding, Result
 from placement import conf as options
 from placement.cmd import beginning
 from placement.db.queries import consumers, providers
+
+PROGRAM = "placement-status"
 
 
 def check_roots(_conf: cfg.ConfigOpts, database: Database) -> Finding:
@@ -63,13 +65,17 @@ def _add_commands(categories: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """One command; the exit status."""
+    """One command; the exit status, which is 255 when something was not foreseen."""
+    return starting.command_status(PROGRAM, partial(_run_command, arguments))
+
+
+def _run_command(arguments: list[str]) -> int:
     conf = options.new()
     conf.register_cli_opt(cfg.SubCommandOpt("category", title="Commands", handler=_add_commands))
     beginning.read_options(arguments, conf=conf)
     return check(conf, beginning.open_database(conf), as_json=conf.category.json)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Console script."""
-    starting.run("placement-status", lambda: run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -10,13 +10,11 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from groundwork import starting
 from nova import __version__
 from nova.cmd.manage.commands import Commands
 
 PROGRAM = "nova-manage"
-
-# What no command foresaw, as documented.
-UNEXPECTED = 255
 
 # Category: what it is about. Each has a module of its name beside this one.
 CATEGORIES = {
@@ -31,7 +29,7 @@ CATEGORIES = {
 
 def main() -> NoReturn:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    starting.run(PROGRAM, lambda: run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -120,4 +118,4 @@ def _tell(exc: Exception, *, debug: bool) -> int:
         traceback.print_exception(exc)
     line = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
     print(f"{PROGRAM}: {line}", file=sys.stderr)
-    return UNEXPECTED
+    return starting.UNEXPECTED

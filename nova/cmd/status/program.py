@@ -10,15 +10,12 @@ from typing import Any, NoReturn
 
 from oslo_config import cfg
 
-from groundwork import upgrade_checks
+from groundwork import starting, upgrade_checks
 from groundwork.upgrade_checks import Finding
 from nova.cmd.manage.deployment import Deployment, read_options
-from nova.cmd.manage.schemas import one_line
 from nova.cmd.status import cells, guests, neighbours
 
 PROGRAM = "nova-status"
-# What no check foresaw, as documented.
-UNEXPECTED = 255
 
 
 def main() -> NoReturn:
@@ -28,15 +25,15 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; the exit status: 0 all good, 1 a warning, 2 a failure, 255 unexpected."""
+    return starting.command_status(PROGRAM, partial(_check, arguments))
+
+
+def _check(arguments: Sequence[str]) -> int:
     command = cfg.SubCommandOpt("category", title="Commands", handler=_add_commands)
-    try:
-        conf = read_options(arguments, cli=[command])
-        with Deployment(conf) as deployment:
-            checks = _checks(conf, deployment)
-            return upgrade_checks.report(checks, as_json=conf.category.json)
-    except Exception as exc:
-        print(f"{PROGRAM}: {one_line(exc)}", file=sys.stderr)
-        return UNEXPECTED
+    conf = read_options(arguments, cli=[command])
+    with Deployment(conf) as deployment:
+        checks = _checks(conf, deployment)
+        return upgrade_checks.report(checks, as_json=conf.category.json)
 
 
 def _add_commands(categories: argparse._SubParsersAction[Any]) -> None:

@@ -125,7 +125,11 @@ class Manager:
 
     def upgrade_check(self, *words: str) -> Ran:
         """Run ``nova-status upgrade check`` in this process."""
-        return self._run(run_status, ("upgrade", "check", *words))
+        return self.status("upgrade", "check", *words)
+
+    def status(self, *words: str) -> Ran:
+        """Run ``nova-status`` in this process."""
+        return self._run(run_status, words)
 
     def _run(self, program: Callable[[Sequence[str]], int], words: Sequence[str]) -> Ran:
         self._capture.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -106,6 +107,27 @@ def test_a_missing_configuration_file_is_told_in_one_line(bare: Any) -> None:
 def test_debug_shows_where_an_unexpected_failure_came_from(bare: Any) -> None:
     bare.config.unlink()
     assert "Traceback" in bare("--debug", "api_db", "sync").err
+
+
+def test_a_command_that_is_interrupted_ends_without_a_traceback(bare: Any) -> None:
+    """Whoever stops 'archive_deleted_rows --until-complete' in its pause does nothing unusual."""
+    bare.succeed("api_db", "sync")
+    bare.succeed("cell_v2", "map_cell0")
+    bare.succeed("db", "sync")
+    bare.add_unmapped("cell1", 1, deleted=1)
+    words = ("db", "archive_deleted_rows", "--until-complete", "--verbose", "--sleep", "600")
+    with subprocess.Popen(
+        [*PROGRAM, "--config-file", str(bare.config), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.read(1) == ".", "the first batch is done"
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, "")
 
 
 def test_log_lines_go_to_the_log_file(bare: Any) -> None:

@@ -269,6 +269,17 @@ def test_an_old_cinder_is_told_with_both_versions(healthy: Any) -> None:
     assert "Cinder API version 3.44 needed, you have 3.43" in results(ran)["Cinder API"][1]
 
 
+@pytest.mark.parametrize(
+    "words", [(), ("upgrade",), ("upgrade", "check", "--nonsense"), ("nonsense",)]
+)
+def test_a_mistake_on_the_command_line_is_no_failed_check(bare: Any, words: tuple[str]) -> None:
+    """2 would tell of an upgrade that is in danger."""
+    ran = bare.status(*words)
+    assert ran.status == 255
+    assert "usage: " in ran.err
+    assert bare.status("--help").status == 0
+
+
 def test_the_console_script_exits_255_when_something_is_unexpected(healthy: Any) -> None:
     answer = subprocess.run(
         [*PROGRAM, "--config-file", "/nonexistent", "upgrade", "check"],
