@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 
 # {hostname} and {hostname1} are both the first of a list of hosts, {hostname2} the second.
 _PLACEHOLDER = re.compile(r"\{(scheme|query|path|(?:username|password|hostname|port)\d*)\}")
-_PASSWORD = re.compile(r":[^:@/,]*@")
+# Up to the @ of the host that it is for: colons and commas are let through by those who read such URLs, but a comma
+# followed by a user with a password is where the next host begins.
+_PASSWORD = re.compile(r":[^@,]*(?:,[^:@,]*)*@")
+_PASSWORD_PARAMETER = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ def fill(url: str, local_url: str) -> str:
 def masked(url: str) -> str:
     """The URL as it may be shown: ``****`` for each password."""
     scheme, separator, rest = url.partition("://")
-    where, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{_PASSWORD.sub(':****@', where)}{slash}{path}"
+    rest = _PASSWORD_PARAMETER.sub(r"\1****", rest)
+    where = re.split("[/?]", rest, maxsplit=1)[0]
+    if ":" in where and "@" not in where:
+        # Databases let these two through in a password as well.
+        where = rest[: rest.rfind("@") + 1]
+    return f"{scheme}{separator}{_PASSWORD.sub(':****@', where)}{rest[len(where) :]}"
 
 
 def _values(local_url: str) -> Iterator[tuple[str, str]]:
