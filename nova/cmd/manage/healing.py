@@ -33,7 +33,7 @@ class _Outcome(Enum):
 
 
 def heal_allocations(deployment: Deployment, given: argparse.Namespace) -> int:
-    """0: some made. 1: max-count reached. 2: compute node missing. 3: not written. 4: nothing to do. 127: bad input.
+    """0: some made. 1: max-count, more left. 2: compute node missing. 3: not written. 4: nothing to do. 127: bad input.
 
     A server in trouble does not keep others from being healed; 2 and 3 are told at the end.
     """
@@ -48,18 +48,18 @@ def heal_allocations(deployment: Deployment, given: argparse.Namespace) -> int:
     outcomes: Counter[_Outcome] = Counter()
     is_cut = False
     for cell, server in found:
-        outcomes[healer.heal(cell, server)] += 1
-        if given.max_count and not given.instance and outcomes[_Outcome.HEALED] >= given.max_count:
+        if given.max_count is not None and outcomes[_Outcome.HEALED] >= given.max_count:
             is_cut = True
             break
+        outcomes[healer.heal(cell, server)] += 1
     return _tell(outcomes, given, is_cut=is_cut)
 
 
 def _check(given: argparse.Namespace) -> None:
     """:raises Invalid: arguments exclude or need each other."""
-    if given.instance and given.cell:
+    if given.instance is not None and given.cell is not None:
         raise Invalid("The --cell and --instance options are mutually exclusive.")
-    if given.force and not (given.instance or given.cell):
+    if given.force and given.instance is None and given.cell is None:
         raise Invalid("The --force option needs either --instance or --cell.")
     if given.max_count is not None and given.max_count < 1:
         raise Invalid("Must supply a positive integer for --max-count.")
@@ -67,9 +67,9 @@ def _check(given: argparse.Namespace) -> None:
 
 def _servers(deployment: Deployment, given: argparse.Namespace) -> Iterator[tuple[Cell, Server]]:
     """The servers to look at. :raises NotFound: the server or the cell that was named does not exist."""
-    if given.instance:
+    if given.instance is not None:
         return iter([_one_server(deployment, given.instance)])
-    cells = [deployment.cell(given.cell)] if given.cell else deployment.cells()
+    cells = deployment.cells() if given.cell is None else [deployment.cell(given.cell)]
     return _all_servers(deployment, [cell for cell in cells if not cell.is_cell0])
 
 

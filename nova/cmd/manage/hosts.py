@@ -21,7 +21,7 @@ def discover_hosts(deployment: Deployment, given: argparse.Namespace) -> int:
     """1: nothing new and --strict, or a cell could not be searched. 2: a host is in another cell."""
     try:
         cells: Sequence[Cell] = deployment.cells()
-        if given.cell_uuid:
+        if given.cell_uuid is not None:
             cells = [deployment.cell(given.cell_uuid)]
     except NotFound as problem:
         print(problem)
@@ -63,7 +63,7 @@ def _say(given: argparse.Namespace, line: str) -> None:
 def list_hosts(deployment: Deployment, given: argparse.Namespace) -> int:
     """1: no such cell."""
     by_id = {cell.id: cell for cell in deployment.stored_cells()}
-    if given.cell_uuid:
+    if given.cell_uuid is not None:
         by_id = {number: cell for number, cell in by_id.items() if cell.uuid == given.cell_uuid}
         if not by_id:
             print(f"Cell with uuid {given.cell_uuid} was not found.")

@@ -33,10 +33,13 @@ def audit(deployment: Deployment, given: argparse.Namespace) -> int:
 
 
 def _audit(deployment: Deployment, placement: Placement, given: argparse.Namespace) -> int:
-    providers: Sequence[Provider] = placement.providers() if not given.resource_provider else ()
-    if given.resource_provider:
-        provider = placement.provider(given.resource_provider)
-        if provider is None:
+    providers: Sequence[Provider]
+    if given.resource_provider is None:
+        providers = placement.providers()
+    else:
+        # No uuid at all would ask for the list of them.
+        provider = given.resource_provider and placement.provider(given.resource_provider)
+        if not provider:
             print(f"Resource provider with UUID {given.resource_provider} does not exist.")
             return _NO_PROVIDER
         providers = [provider]

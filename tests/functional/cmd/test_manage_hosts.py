@@ -49,6 +49,15 @@ def test_only_the_given_cell_is_searched(manage: Any) -> None:
     assert manage(*DISCOVER, "--cell_uuid", NOWHERE).status == 1
 
 
+def test_a_cell_without_a_uuid_is_not_every_cell(manage: Any) -> None:
+    """A variable of a script that was not set."""
+    manage.make_cell("cell1")
+    manage.report_host("cell1", "compute1")
+    assert manage(*DISCOVER, "--cell_uuid", "").status == 1
+    assert manage("cell_v2", "list_hosts", "--cell_uuid", "").status == 1
+    assert manage.count("api", "host_mappings") == 0
+
+
 def test_a_service_without_nodes_is_found_by_service_only(manage: Any) -> None:
     uuid = manage.make_cell("cell1")
     manage.report_host("cell1", "ironic1", node=None)

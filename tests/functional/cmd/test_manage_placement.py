@@ -98,6 +98,15 @@ def test_max_count_stops_with_1_and_the_next_run_goes_on(
     assert all(held(placement, uuid) for uuid in uuids)
 
 
+def test_max_count_that_is_all_there_was_leaves_nothing(
+    deployed: Any, placement: Placement
+) -> None:
+    """Whoever repeats the command until it is done would wait for one that has nothing to do."""
+    add_servers(deployed, 4)
+    portion = (*HEAL, "--max-count", "2")
+    assert [deployed(*portion).status for _ in range(3)] == [1, 0, 4]
+
+
 def test_force_replaces_what_one_server_holds(deployed: Any, placement: Placement) -> None:
     uuid, other = add_servers(deployed, 2)
     for server in (uuid, other):
@@ -263,6 +272,10 @@ def test_a_missing_node_exits_2_and_a_refused_write_3(deployed: Any, placement: 
         ("--instance", NOWHERE, "--cell", NOWHERE),
         ("--instance", NOWHERE),
         ("--cell", NOWHERE),
+        # A variable of a script that was not set; all servers are not what was asked for.
+        ("--instance", ""),
+        ("--cell", ""),
+        ("--instance", "", "--force"),
     ],
 )
 def test_bad_input_exits_127(deployed: Any, words: tuple[str, ...]) -> None:
@@ -425,6 +438,7 @@ def test_audit_of_one_provider_leaves_what_is_held_elsewhere(
     assert deployed(*AUDIT, "--resource_provider", first, "--delete").status == 4
     assert held(placement, lost) == {second: {"VCPU": 2}}
     assert deployed(*AUDIT, "--resource_provider", NOWHERE).status == 127
+    assert deployed(*AUDIT, "--resource_provider", "", "--delete").status == 127
 
 
 def test_audit_judges_nobody_while_a_cell_is_down(deployed: Any, placement: Placement) -> None:
