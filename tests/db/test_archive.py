@@ -147,4 +147,5 @@ def test_only_missing_mappings_are_added_and_all_are_forgotten(api_database: Dat
         assert mapped_servers.add_missing(tx, number, servers) == 1
         assert mapped_servers.add_missing(tx, number, servers) == 0
         forgotten = mapped_servers.forget(tx, ["a", "b", "c"])
-        assert forgotten == {"instance_mappings": 2, "request_specs": 0}
+        rows = {"instance_mappings": 2, "request_specs": 0, "server_group_members": 0}
+        assert forgotten == rows

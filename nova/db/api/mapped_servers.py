@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from groundwork.columns import now
 from groundwork.database import Transaction
 from groundwork.typed import convert
-from nova.db.api.models import instance_mappings, request_specs
+from nova.db.api.models import instance_mappings, request_specs, server_group_members
 from nova.domain.request_spec import RequestSpec
 
 
@@ -60,11 +60,16 @@ def _values(server: Unmapped, cell_id: int) -> dict[str, Any]:
 
 def forget(tx: Transaction, uuids: Sequence[str]) -> Mapping[str, int]:
     """Remove what this database has of servers that only their cell still remembers; how many rows, by table."""
+    servers = (
+        instance_mappings.c.instance_uuid,
+        request_specs.c.instance_uuid,
+        server_group_members.c.server_uuid,
+    )
     return {
-        table.name: tx.execute(
-            sa.delete(table).where(table.c.instance_uuid.in_(list(uuids)))
+        server.table.name: tx.execute(
+            sa.delete(server.table).where(server.in_(list(uuids)))
         ).rowcount
-        for table in (instance_mappings, request_specs)
+        for server in servers
     }
 
 

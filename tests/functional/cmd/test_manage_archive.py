@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from groundwork.columns import now
-from nova.db.api.models import request_specs
+from nova.db.api import server_groups as server_group_queries
+from nova.db.api.models import request_specs, server_groups
 from nova.db.cell.models import (
     SHADOWS,
     instance_actions,
@@ -181,6 +182,28 @@ def test_archiving_goes_on_where_an_interrupted_run_stopped(cell1: Any) -> None:
     cell1.execute("api", "DELETE FROM instance_mappings")
     assert cell1(*ARCHIVE).status == 1
     assert (living_rows(cell1, "cell1"), cell1.count("api", "request_specs")) == (0, 0)
+
+
+def test_archived_servers_are_members_of_nothing(cell1: Any) -> None:
+    add_old(cell1, "cell1", "dead")
+    add_old(cell1, "cell1", "alive", lives=True)
+    with cell1.database("api").write() as tx:
+        made = tx.execute(
+            sa.insert(server_groups),
+            {
+                "uuid": "group",
+                "project_id": "p",
+                "user_id": "u",
+                "name": "g",
+                "policy": "affinity",
+                "created_at": now(),
+            },
+        )
+        server_group_queries.join(tx, made.inserted_primary_key[0], ["dead", "alive"])
+    ran = cell1(*ARCHIVE, "--verbose")
+    assert "| API_DB.server_group_members | 1 " in ran.out
+    assert cell1.count("api", "server_group_members WHERE server_uuid = 'alive'") == 1
+    assert cell1.count("api", "server_group_members") == 1
 
 
 def test_archive_exit_statuses_for_bad_input(cell1: Any) -> None:
