@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,10 +20,13 @@ from placement.db.migrations import FOLDER
 from placement.db.queries import providers
 from placement.inventory import standard
 
+LOG = logging.getLogger(__name__)
+
 PROGRAM = "placement-manage"
 
 # Rows per transaction when no count is given: small, so that the service is not held up.
 _BATCH = 50
+_FAILED = 2
 _BAD_INPUT = 127
 
 # What releases leave to be done while the service runs; each tells how many rows need it and how many it did.
@@ -54,33 +58,46 @@ def stamp(database: Database, given: Any) -> int:
 def online_data_migrations(database: Database, given: Any) -> int:
     """Do what is left, all of it or as many rows as asked for.
 
-    Returns 0 when nothing is left, 1 when some rows were done and more may be left, 127 for a bad count.
+    Returns 0 when nothing is left, 1 when some rows were done and more may be left, 2 when failures are all that
+    is left, 127 for a bad count.
     """
     if given.max_count is not None and given.max_count < 1:
         print("Must supply a positive value for max_count")
         return _BAD_INPUT
     if given.max_count is None:
         print(f"Running batches of {_BATCH} until complete")
-    found, done = _migrate(database, given.max_count)
+    found, done, failed = _migrate(database, given.max_count)
     table = PrettyTable(["Migration", "Total Found", "Completed"])
     table.align["Migration"] = "l"
     for name in DATA_MIGRATIONS:
         table.add_row([name, found[name], done[name]])
     print(table)
+    # Without a count, rows were done until there was nothing left but the failures.
+    if failed and (given.max_count is None or not any(done.values())):
+        return _FAILED
     # Without a count everything was done in batches; with one, rows done mean that there may be more.
     return 1 if given.max_count is not None and any(done.values()) else 0
 
 
-def _migrate(database: Database, max_count: int | None) -> tuple[dict[str, int], dict[str, int]]:
-    """Rows found and done by migration; with a count, at most so many in sum."""
+def _migrate(
+    database: Database, max_count: int | None
+) -> tuple[dict[str, int], dict[str, int], set[str]]:
+    """Rows found and done by migration, with a count at most so many in sum; and the migrations that failed."""
     found = dict.fromkeys(DATA_MIGRATIONS, 0)
     done = dict.fromkeys(DATA_MIGRATIONS, 0)
+    failed: set[str] = set()
     for name, migrate in DATA_MIGRATIONS.items():
         while True:
             left = _BATCH if max_count is None else max_count - sum(done.values())
             if left <= 0:
                 break
-            batch_found, batch_done = database.run(partial(_migrate_batch, migrate, left))
+            try:
+                batch_found, batch_done = database.run(partial(_migrate_batch, migrate, left))
+            except Exception as exc:
+                LOG.debug("data migration %s failed", name, exc_info=exc)
+                print(f"Error attempting to run {name}: {exc}".splitlines()[0])
+                failed.add(name)
+                break
             found[name] += batch_done if found[name] else batch_found
             done[name] += batch_done
             if batch_done:
@@ -88,7 +105,7 @@ def _migrate(database: Database, max_count: int | None) -> tuple[dict[str, int],
             if not batch_done or max_count is not None:
                 break
         found[name] = max(found[name], done[name])
-    return found, done
+    return found, done, failed
 
 
 def _migrate_batch(migrate: DataMigration, at_most: int, tx: Transaction) -> tuple[int, int]:

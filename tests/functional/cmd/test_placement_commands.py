@@ -16,7 +16,6 @@ COMMANDS: list[tuple[Run, str]] = [
     (manage.run, "db version"),
     (manage.run, "db sync"),
     (manage.run, "db stamp head"),
-    (manage.run, "db online_data_migrations"),
     (status.run, "upgrade check"),
 ]
 
@@ -40,7 +39,8 @@ def test_a_database_that_cannot_be_used_is_told_in_one_line(
         (manage.run, "db stamp 9999", 255),
         (manage.run, "db stamp", 255),
         (manage.run, "db online_data_migrations --nonsense", 255),
-        (manage.run, "db online_data_migrations", 255),
+        (manage.run, "db online_data_migrations", 2),
+        (manage.run, "db online_data_migrations --max-count 5", 2),
         (manage.run, "db online_data_migrations --max-count many", 127),
         (manage.run, "db online_data_migrations --max-count 0", 127),
         (status.run, "upgrade", 255),
@@ -57,3 +57,31 @@ def test_what_cannot_be_done_has_the_status_of_no_result(
     config.write_text(f"[placement_database]\nconnection = sqlite:///{tmp_path}/p.db\n")
     assert run(["--config-file", str(config), *words.split()]) == status
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_migration_that_fails_does_not_keep_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 as long as rows are done with a count, 2 when only the failure is left."""
+
+    def fail(_tx: object, _at_most: int) -> tuple[int, int]:
+        raise RuntimeError("no way")
+
+    left = [3]
+
+    def work(_tx: object, at_most: int) -> tuple[int, int]:
+        found, done = left[0], min(left[0], at_most)
+        left[0] -= done
+        return found, done
+
+    monkeypatch.setattr(manage, "DATA_MIGRATIONS", {"broken": fail, "sound": work})
+    config = tmp_path / "placement.conf"
+    config.write_text(f"[placement_database]\nconnection = sqlite:///{tmp_path}/p.db\n")
+    portion = ["--config-file", str(config), "db", "online_data_migrations", "--max-count", "2"]
+    assert [manage.run(portion) for _ in range(3)] == [1, 1, 2]
+    told = capsys.readouterr().out
+    assert told.count("Error attempting to run broken: no way") == 3
+    assert "| sound     |      3      |     2     |" in told
+    left[0] = 3
+    assert manage.run(portion[:-2]) == 2
+    assert left == [0]
