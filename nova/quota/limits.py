@@ -75,8 +75,8 @@ class Limits(Protocol):
         """Every limit of a quota class; only that of ``default`` counts for anybody."""
         ...
 
-    def metadata_items(self, project_id: str, /) -> int:
-        """Metadata keys that one server may have."""
+    def metadata_items(self, project_id: str, user_id: str, /) -> int:
+        """Metadata keys that one server of the user in the project may have."""
         ...
 
     def key_pairs(self, project_id: str, user_id: str, /) -> int:

@@ -31,21 +31,22 @@ class StoredLimits:
         with self._database.read() as tx:
             return {**self._defaults, **quotas.class_limits(tx, class_name)}
 
-    def metadata_items(self, project_id: str) -> int:
-        """Metadata keys that one server may have."""
-        with self._database.read() as tx:
-            return self.of_project(project_id).of_project(tx)["metadata_items"]
+    def metadata_items(self, project_id: str, user_id: str) -> int:
+        """Metadata keys that one server of the user in the project may have."""
+        return self._of_user(project_id, user_id)["metadata_items"]
 
     def key_pairs(self, project_id: str, user_id: str) -> int:
         """Key pairs that a user may have, as the project says in which they ask for one more."""
-        found = self.of_project(project_id)
-        with self._database.read() as tx:
-            limits = {**found.of_project(tx), **found.of_user(tx, user_id)}
-        return limits["key_pairs"]
+        return self._of_user(project_id, user_id)["key_pairs"]
 
     def usage(self, tx: Transaction, project_id: str, user_id: str | None = None) -> Usage:
         """What the living servers of a project, or of a user in it, count for."""
         return instance_mappings.usage(tx, project_id, user_id)
+
+    def _of_user(self, project_id: str, user_id: str) -> Mapping[str, int]:
+        found = self.of_project(project_id)
+        with self._database.read() as tx:
+            return {**found.of_project(tx), **found.of_user(tx, user_id)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class NoLimits:
         """-1 for every resource."""
         return dict.fromkeys(RESOURCES, UNLIMITED)
 
-    def metadata_items(self, project_id: str) -> int:
+    def metadata_items(self, project_id: str, user_id: str) -> int:
         """-1."""
         return UNLIMITED
 

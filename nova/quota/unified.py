@@ -94,8 +94,8 @@ class UnifiedLimits:
         """The registered limits, whatever the class."""
         return _by_resource(self._source.registered(), self._rules)
 
-    def metadata_items(self, project_id: str) -> int:
-        """Metadata keys that one server may have."""
+    def metadata_items(self, project_id: str, user_id: str) -> int:
+        """Metadata keys that one server may have, whoever in the project has it."""
         return self.of_project(project_id).limit(NAMES["metadata_items"])
 
     def key_pairs(self, project_id: str, user_id: str) -> int:

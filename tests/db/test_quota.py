@@ -283,7 +283,7 @@ def test_driver_without_limits_accepts_whatever_is_set(desk: Callable[..., Desk]
     assert (len(promised), refusals) == (40, [])
     free.assert_holds_exactly(promised)
     assert set(QuotaSets(found.database, limits).of("p", "u").values()) == {UNLIMITED}
-    assert limits.key_pairs("p", "u") == limits.metadata_items("p") == UNLIMITED
+    assert limits.key_pairs("p", "u") == limits.metadata_items("p", "u") == UNLIMITED
     # Whoever changes the driver back has the limits, and the count, at once.
     with pytest.raises(OverQuota, match="already used 40 of 1 instances"):
         found.accept()

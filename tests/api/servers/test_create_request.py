@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from nova.db.api import builds, key_pairs
+from nova.db.api import builds, key_pairs, quotas
 from nova.db.api.key_pairs import KeyPair
 from nova.db.api.models import build_requests, instance_mappings, request_specs
 from nova.domain.server import Server
 from nova.lifecycle.unique_names import NameScope
+from tests.api.deployment import PROJECT
 from tests.api.servers.service import IMAGE, ServerCloud
 
 USER = "member,reader"
@@ -187,6 +188,9 @@ def test_quota_is_told_as_clients_know_it(cloud: ServerCloud) -> None:
         "Quota exceeded for cores, instances: Requested 3, 3, but already used 0, 0 of 2, 1 cores, instances"
     )
     assert "metadata items exceeds 1" in refused(cloud, 403, metadata={"a": "1", "b": "2"})
+    with cloud.api_database.write() as tx:
+        quotas.set_project_limits(tx, PROJECT, {"metadata_items": 0}, "admin")
+    assert "metadata items exceeds 0" in refused(cloud, 403, metadata={"a": "1"})
     create(cloud)
     text = cloud.refused("/servers", 403, method="POST", body=body(), version=NEWEST)
     assert text == "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"

@@ -80,7 +80,7 @@ def test_limits_by_the_names_of_the_compute_api() -> None:
         "key_pairs": 3,
     }
     assert limits.of_class("default") == limits.of_class("other") == shown
-    assert (limits.key_pairs("p", "u"), limits.metadata_items("p")) == (3, -1)
+    assert (limits.key_pairs("p", "u"), limits.metadata_items("p", "u")) == (3, -1)
     assert limits.of_project("p").of_user(TX, "u") == {}
 
 

@@ -250,7 +250,7 @@ class CreateRequests:
         """Metadata keys and injected files against the project's limits."""
         metadata, files = body.get("metadata", {}), body.get("personality", ())
         if metadata:
-            limit = self._limits.metadata_items(call.context.project)
+            limit = self._limits.metadata_items(call.context.project, call.context.user)
             if limit != UNLIMITED and len(metadata) > limit:
                 raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
         if files:
