@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from groundwork import starting
 from groundwork.database import Database
 from groundwork.errors import Invalid, Unavailable
 from nova.cells.registry import Cell
@@ -24,20 +28,23 @@ _SERVERS_AT_ONCE = 100
 
 
 def archive_deleted_rows(deployment: Deployment, given: argparse.Namespace) -> int:
-    """0: nothing was archived. 1: some rows. 2: bad max_rows. 3: no API database. 4: bad date."""
+    """0: nothing was archived. 1: some rows. 2: bad max_rows. 3: no API database. 4: bad date.
+
+    One of all cells that cannot be used does not keep the others from being archived; the status is then 255.
+    """
     if given.max_rows < 1:
         print("Must supply a positive value for max_rows.")
         return 2
     try:
         before = _date(given.before)
-        cells = _databases(deployment, all_cells=given.all_cells, needs_api=True)
+        targets = _targets(deployment, all_cells=given.all_cells, needs_api=True)
     except (_BadDate, _NoApiDatabase) as problem:
         print(problem)
         return 4 if isinstance(problem, _BadDate) else 3
 
     moved: Counter[str] = Counter()
     while True:
-        batch = _archive_batch(deployment, cells, given.max_rows, before)
+        batch = _archive_batch(deployment, targets, given.max_rows, before)
         moved += batch
         if not batch or not given.until_complete:
             break
@@ -48,7 +55,9 @@ def archive_deleted_rows(deployment: Deployment, given: argparse.Namespace) -> i
     if given.purge:
         if given.verbose:
             print("Running purge of everything that is archived")
-        _purge(cells, None, verbose=given.verbose)
+        _purge(targets, None, verbose=given.verbose)
+    if targets.has_lost:
+        return starting.UNEXPECTED
     return 1 if moved else 0
 
 
@@ -69,34 +78,73 @@ def _date(text: str | None) -> datetime | None:
         raise _BadDate(f"Invalid value for --before: {exc}") from exc
 
 
-def _databases(
-    deployment: Deployment, *, all_cells: bool, needs_api: bool
-) -> Sequence[tuple[str, Database]]:
-    """What is to be worked on, with what goes before the names of its tables. :raises _NoApiDatabase:"""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The database of one cell, and what goes before the names of its tables."""
+
+    prefix: str
+    cell: Cell | None
+    database: Database
+
+
+class _Targets:
+    """The databases to work on. One of several that cannot be used is told, and left out from then on."""
+
+    def __init__(self) -> None:
+        self.left: list[_Target] = []
+        self.has_lost = False
+
+    @contextmanager
+    def sparing_others(self, cell: Cell | None) -> Iterator[None]:
+        """Work on this cell; without one, on the only database that there is to work on."""
+        try:
+            yield
+        except UNREADABLE as exc:
+            if cell is None:
+                raise
+            print(
+                f"ERROR: Cell {cell.name or ''} ({cell.uuid}) was left out: {one_line(exc)}",
+                file=sys.stderr,
+            )
+            self.has_lost = True
+            self.left = [target for target in self.left if target.cell is not cell]
+
+
+def _targets(deployment: Deployment, *, all_cells: bool, needs_api: bool) -> _Targets:
+    """What is to be worked on. :raises _NoApiDatabase:"""
     cells: Sequence[Cell] = ()
     if needs_api or all_cells:
         try:
             cells = deployment.cells()
         except UNREADABLE as exc:
             raise _NoApiDatabase(f"The API database cannot be used: {one_line(exc)}") from exc
-    if all_cells:
-        return [(f"{cell.name or cell.uuid}.", deployment.database(cell)) for cell in cells]
-    return [("", deployment.local_database())]
+    targets = _Targets()
+    if not all_cells:
+        targets.left.append(_Target("", None, deployment.local_database()))
+        return targets
+    for cell in cells:
+        with targets.sparing_others(cell):
+            prefix = f"{cell.name or cell.uuid}."
+            targets.left.append(_Target(prefix, cell, deployment.database(cell)))
+    return targets
 
 
 def _archive_batch(
     deployment: Deployment,
-    cells: Sequence[tuple[str, Database]],
+    targets: _Targets,
     max_rows: int,
     before: datetime | None,
 ) -> Counter[str]:
     moved: Counter[str] = Counter()
     left = max_rows
-    for prefix, database in cells:
-        for counts, of_api in _archive_cell(deployment, database, left, before, is_first=not moved):
-            moved.update({f"{prefix}{name}": rows for name, rows in counts.items()})
-            moved.update({f"API_DB.{name}": rows for name, rows in of_api.items()})
-            left -= sum(counts.values())
+    for target in list(targets.left):
+        with targets.sparing_others(target.cell):
+            for counts, of_api in _archive_cell(
+                deployment, target.database, left, before, is_first=not moved
+            ):
+                moved.update({f"{target.prefix}{name}": rows for name, rows in counts.items()})
+                moved.update({f"API_DB.{name}": rows for name, rows in of_api.items()})
+                left -= sum(counts.values())
         if left <= 0:
             break
     return +moved
@@ -160,27 +208,33 @@ def _tell_archived(moved: Mapping[str, int], *, verbose: bool, dots: bool) -> No
 
 
 def purge(deployment: Deployment, given: argparse.Namespace) -> int:
-    """0: rows were removed. 1: neither --all nor --before. 2: bad date. 3: nothing to do. 4: no API database."""
+    """0: rows were removed. 1: neither --all nor --before. 2: bad date. 3: nothing to do. 4: no API database.
+
+    One of all cells that cannot be used does not keep the others from being purged; the status is then 255.
+    """
     if given.before is None and not given.all:
         print("Either --before or --all is required.")
         return 1
     try:
         before = _date(given.before)
-        cells = _databases(deployment, all_cells=given.all_cells, needs_api=False)
+        targets = _targets(deployment, all_cells=given.all_cells, needs_api=False)
     except (_BadDate, _NoApiDatabase) as problem:
         print(problem)
         return 2 if isinstance(problem, _BadDate) else 4
-    return 0 if _purge(cells, before, verbose=given.verbose) else 3
+    removed = _purge(targets, before, verbose=given.verbose)
+    if targets.has_lost:
+        return starting.UNEXPECTED
+    return 0 if removed else 3
 
 
-def _purge(cells: Sequence[tuple[str, Database]], before: datetime | None, *, verbose: bool) -> int:
+def _purge(targets: _Targets, before: datetime | None, *, verbose: bool) -> int:
     """How many rows went."""
     removed: Counter[str] = Counter()
-    for prefix, database in cells:
-        while batch := database.run(
-            lambda tx: archive.purge(tx, before=before, at_most=_SERVERS_AT_ONCE)
-        ):
-            removed.update({f"{prefix}{name}": rows for name, rows in batch.items()})
+    some = partial(archive.purge, before=before, at_most=_SERVERS_AT_ONCE)
+    for target in list(targets.left):
+        with targets.sparing_others(target.cell):
+            while batch := target.database.run(some):
+                removed.update({f"{target.prefix}{name}": rows for name, rows in batch.items()})
     if verbose:
         for name, rows in sorted((+removed).items()):
             print(f"Deleted {rows} rows from {name}")

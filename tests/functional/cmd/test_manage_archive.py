@@ -184,6 +184,30 @@ def test_archiving_goes_on_where_an_interrupted_run_stopped(cell1: Any) -> None:
     assert (living_rows(cell1, "cell1"), cell1.count("api", "request_specs")) == (0, 0)
 
 
+@pytest.mark.parametrize("url", ["rubbish", "sqlite:////nowhere/lost.db"])
+def test_a_cell_that_is_lost_keeps_no_other_from_being_archived_and_purged(
+    cell1: Any, url: str
+) -> None:
+    """It is told, and the status is that of no result."""
+    lost = cell1.make_cell("cell2")
+    cell1.make_cell("cell3")
+    change = "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell2'"
+    cell1.execute("api", change, url=url)
+    for cell in ("cell1", "cell3"):
+        add_old(cell1, cell, f"dead-{cell}")
+
+    ran = cell1(*ARCHIVE, "--all-cells", "--until-complete", "--verbose")
+    assert ran.status == 255
+    (told,) = [line for line in ran.err.splitlines() if line.startswith("ERROR: ")]
+    assert lost in told
+    assert "| cell3.instances " in ran.out
+
+    ran = cell1("db", "purge", "--all", "--all-cells", "--verbose")
+    assert ran.status == 255
+    assert "Deleted 1 rows from cell3.shadow_instances" in ran.out
+    assert lost in ran.err
+
+
 def test_archived_servers_are_members_of_nothing(cell1: Any) -> None:
     add_old(cell1, "cell1", "dead")
     add_old(cell1, "cell1", "alive", lives=True)
