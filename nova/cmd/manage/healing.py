@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 
+from groundwork import starting
 from groundwork.errors import Conflict, Invalid, NotFound, Problem
 from nova.cells.registry import Cell
 from nova.clients.candidates import AllocationRequest
 from nova.clients.placement import Placement
 from nova.clients.providers import Allocation
-from nova.cmd.manage.deployment import Deployment
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
+from nova.cmd.manage.schemas import one_line
 from nova.db.api import instance_mappings, mapped_servers
 from nova.db.cell import compute_nodes, server_scan, servers
 from nova.domain.request_spec import RequestSpec
@@ -35,11 +37,13 @@ class _Outcome(Enum):
 def heal_allocations(deployment: Deployment, given: argparse.Namespace) -> int:
     """0: some made. 1: max-count, more left. 2: compute node missing. 3: not written. 4: nothing to do. 127: bad input.
 
-    A server in trouble does not keep others from being healed; 2 and 3 are told at the end.
+    A server in trouble does not keep others from being healed; 2 and 3 are told at the end. Nor does a cell that cannot
+    be read, which makes it 255.
     """
+    lost: list[Cell] = []
     try:
         _check(given)
-        found = _servers(deployment, given)
+        found = _servers(deployment, given, lost)
     except (Invalid, NotFound) as problem:
         print(problem)
         return _BAD_INPUT
@@ -52,7 +56,8 @@ def heal_allocations(deployment: Deployment, given: argparse.Namespace) -> int:
             is_cut = True
             break
         outcomes[healer.heal(cell, server)] += 1
-    return _tell(outcomes, given, is_cut=is_cut)
+    status = _tell(outcomes, given, is_cut=is_cut)
+    return starting.UNEXPECTED if lost else status
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -65,12 +70,17 @@ def _check(given: argparse.Namespace) -> None:
         raise Invalid("Must supply a positive integer for --max-count.")
 
 
-def _servers(deployment: Deployment, given: argparse.Namespace) -> Iterator[tuple[Cell, Server]]:
-    """The servers to look at. :raises NotFound: the server or the cell that was named does not exist."""
+def _servers(
+    deployment: Deployment, given: argparse.Namespace, lost: list[Cell]
+) -> Iterator[tuple[Cell, Server]]:
+    """The servers to look at; cells that turn out to be unreadable are told, and added to ``lost``.
+
+    :raises NotFound: the server or the cell that was named does not exist.
+    """
     if given.instance is not None:
         return iter([_one_server(deployment, given.instance)])
     cells = deployment.cells() if given.cell is None else [deployment.cell(given.cell)]
-    return _all_servers(deployment, [cell for cell in cells if not cell.is_cell0])
+    return _all_servers(deployment, [cell for cell in cells if not cell.is_cell0], lost)
 
 
 def _one_server(deployment: Deployment, uuid: str) -> tuple[Cell, Server]:
@@ -86,12 +96,19 @@ def _one_server(deployment: Deployment, uuid: str) -> tuple[Cell, Server]:
     raise NotFound(f"Instance {uuid} was not found in any cell.")
 
 
-def _all_servers(deployment: Deployment, cells: list[Cell]) -> Iterator[tuple[Cell, Server]]:
+def _all_servers(
+    deployment: Deployment, cells: list[Cell], lost: list[Cell]
+) -> Iterator[tuple[Cell, Server]]:
     for cell in cells:
         seen = 0
         while True:
-            with deployment.database(cell).read() as tx:
-                batch = server_scan.living_after(tx, seen, at_most=_BATCH)
+            try:
+                with deployment.database(cell).read() as tx:
+                    batch = server_scan.living_after(tx, seen, at_most=_BATCH)
+            except UNREADABLE as exc:
+                print(f"ERROR: Cell {cell.uuid} cannot be read: {one_line(exc)}")
+                lost.append(cell)
+                break
             if not batch:
                 break
             yield from ((cell, server) for server in batch)

@@ -98,6 +98,24 @@ def test_max_count_stops_with_1_and_the_next_run_goes_on(
     assert all(held(placement, uuid) for uuid in uuids)
 
 
+@pytest.mark.parametrize("url", ["rubbish", "sqlite:////nowhere/lost.db"])
+def test_a_cell_that_is_lost_keeps_no_servers_of_others_from_being_healed(
+    deployed: Any, placement: Placement, url: str
+) -> None:
+    lost = deployed.make_cell("cell2")
+    deployed.make_cell("cell3")
+    add_host(deployed, placement, "cell3", "h3")
+    [uuid] = add_servers(deployed, 1, cell="cell3", host="h3")
+    change = "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell2'"
+    deployed.execute("api", change, url=url)
+    ran = deployed(*HEAL)
+    assert ran.status == 255
+    assert held(placement, uuid) is not None
+    assert ran.out.splitlines()[-1] == "Processed 1 instances."
+    (told,) = [line for line in ran.out.splitlines() if line.startswith("ERROR: ")]
+    assert lost in told
+
+
 def test_max_count_that_is_all_there_was_leaves_nothing(
     deployed: Any, placement: Placement
 ) -> None:
