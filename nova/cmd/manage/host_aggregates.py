@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from nova.cmd.manage.deployment import Deployment
+from groundwork import starting
+from nova.cmd.manage.deployment import UNREADABLE, Deployment
+from nova.cmd.manage.schemas import one_line
 from nova.db.api import aggregates, host_mappings
 from nova.db.cell import compute_nodes
 from nova.db.cell.compute_nodes import ComputeNodeRow
@@ -25,8 +27,8 @@ _STATUSES = {
 def sync_aggregates(deployment: Deployment, given: argparse.Namespace) -> int:
     """1: a host with several nodes. 2: Placement fails. 3: not written. 4: host not mapped. 5: no node. 6: no provider.
 
-    Hosts in trouble do not keep others from being mirrored; the first trouble is the exit status. Only a Placement that
-    does not answer ends it at once.
+    Hosts in trouble do not keep others from being mirrored; the first trouble is the exit status, 255 where a cell
+    cannot be read. Only a Placement that does not answer ends it at once.
     """
     placement = deployment.placement()
     with deployment.api_database().read() as tx:
@@ -34,7 +36,12 @@ def sync_aggregates(deployment: Deployment, given: argparse.Namespace) -> int:
     nodes: dict[str, tuple[ComputeNodeRow, ...] | None] = {}
     status = 0
     for host in sorted({host for each in found for host in each.hosts}):
-        nodes[host] = _nodes_of(deployment, host)
+        try:
+            nodes[host] = _nodes_of(deployment, host)
+        except UNREADABLE as exc:
+            print(f"The cell of host {host} cannot be read: {one_line(exc)}")
+            status = status or starting.UNEXPECTED
+            continue
         if len(nodes[host] or ()) > 1:
             print(f"Host {host} has several compute nodes; aggregates do not say which is meant.")
             status = status or _SEVERAL_NODES

@@ -369,6 +369,22 @@ def test_sync_aggregates_exit_statuses(deployed: Any, placement: Placement) -> N
     assert ran.line.startswith("Placement fails: ")
 
 
+@pytest.mark.parametrize("url", ["rubbish", "sqlite:////nowhere/lost.db"])
+def test_a_cell_that_is_lost_keeps_no_hosts_of_others_from_being_mirrored(
+    deployed: Any, placement: Placement, url: str
+) -> None:
+    deployed.make_cell("cell2")
+    deployed.report_host("cell2", "a-first-host")
+    deployed.succeed("cell_v2", "discover_hosts")
+    change = "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell2'"
+    deployed.execute("api", change, url=url)
+    uuid = add_aggregate(deployed, "a-first-host", "h1")
+    ran = deployed(*SYNC)
+    assert ran.status == 255
+    assert "The cell of host a-first-host cannot be read: " in ran.line
+    assert placement.aggregates(deployed.node_uuid("h1")).value == {uuid}
+
+
 # audit
 
 
