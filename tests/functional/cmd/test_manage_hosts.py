@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.functional.cmd.conftest import UNUSABLE_URLS
 
@@ -101,6 +103,27 @@ def test_a_cell_whose_url_leads_nowhere_keeps_no_other_from_being_searched(
     ran = manage(*DISCOVER)
     assert ran.status == 1
     assert ran.line.startswith(f"ERROR: Cell {broken} cannot be searched: The URL in the database")
+    assert hosts(manage) == [("cell2", uuid, "compute2")]
+
+
+@pytest.mark.parametrize("engine_name", ["mysql", "postgresql"])
+def test_a_cell_whose_database_refuses_the_login_is_told_like_one_that_is_lost(
+    manage: Any, make_database_url: Callable[[], str]
+) -> None:
+    with manage.config.open("a") as config:
+        config.write("[database]\nmax_retries = 0\n")
+    broken, uuid = manage.make_cell("cell1"), manage.make_cell("cell2")
+    url = sa.make_url(make_database_url()).set(username="nobody_at_all", password="secret")
+    manage.execute(
+        "api",
+        "UPDATE cell_mappings SET database_connection = :url WHERE name = 'cell1'",
+        url=url.render_as_string(hide_password=False),
+    )
+    manage.report_host("cell2", "compute2")
+    ran = manage(*DISCOVER)
+    assert ran.status == 1
+    assert ran.line.startswith(f"ERROR: Cell {broken} cannot be searched: ")
+    assert "secret" not in ran.line
     assert hosts(manage) == [("cell2", uuid, "compute2")]
 
 
