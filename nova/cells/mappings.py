@@ -24,6 +24,9 @@ from nova.db.cell.models import compute_nodes, instances
 # cell0 has no bus; its transport URL says so in every listing.
 NO_BUS = "none:///"
 
+# Of a process that fills no placeholders.
+_NO_URLS = Urls("", "")
+
 
 class UrlInUse(Conflict):
     """Another cell has this database or bus."""
@@ -59,17 +62,22 @@ class Changes:
     disabled: bool | None = None
 
 
-def map_cell0(api_database: Database, database_connection: str) -> tuple[CellMapping, bool]:
-    """cell0, and whether it was made now; one that is there keeps its database.
+def map_cell0(
+    api_database: Database, database_connection: str, *, local: Urls = _NO_URLS
+) -> tuple[CellMapping, bool]:
+    """cell0, and whether it was made now; one that is there keeps its database. ``local`` fills placeholders.
 
-    :raises Invalid: it is not there, and the URL is none.
+    :raises Invalid: the URL is none.
+    :raises UrlInUse: another cell has this database.
     """
+    urls = Urls(NO_BUS, database_connection)
 
     def work(tx: Transaction) -> tuple[CellMapping, bool]:
         found = cell_mappings.find(tx, CELL0_UUID)
         if found is not None:
             return found, False
-        _require_urls(Urls(NO_BUS, database_connection))
+        _require_urls(urls.filled(local))
+        _require_unused(cell_mappings.lock_cells(tx), urls, local)
         made = cell_mappings.insert(
             tx,
             uuid=CELL0_UUID,

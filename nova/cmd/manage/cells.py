@@ -14,9 +14,12 @@ from nova.cmd.manage.printing import attempt, print_table
 
 
 def map_cell0(deployment: Deployment, given: argparse.Namespace) -> int:
-    """Always 0; a cell0 that is there is left as it is."""
+    """Always 0; a cell0 that is there is left as it is.
+
+    :raises Problem: the URL is none, or another cell has that database.
+    """
     connection = given.database_connection or _default_of_cell0(deployment)
-    _, is_new = mappings.map_cell0(deployment.api_database(), connection)
+    _, is_new = mappings.map_cell0(deployment.api_database(), connection, local=deployment.local)
     if not is_new:
         print("Cell0 is already setup")
     return 0

@@ -44,14 +44,27 @@ def test_map_cell0_takes_a_given_database(bare: Any) -> None:
     assert listed(bare)[0][3] == bare.url("zero")
 
 
-@pytest.mark.parametrize("url", ["rubbish", " ", "nosuchengine://h/x"])
-def test_map_cell0_refuses_what_is_no_url(bare: Any, url: str) -> None:
-    """Later commands would end at it, and another map_cell0 would leave it as it is."""
+@pytest.mark.parametrize(
+    "url", ["rubbish", " ", "nosuchengine://h/x", "mysql+pymysql://u:pw@h:port/x"]
+)
+def test_map_cell0_refuses_what_leads_to_no_database(bare: Any, url: str) -> None:
+    """Failed builds would have nowhere to go, and every command that looks into all cells would end there."""
     bare.succeed("api_db", "sync")
     ran = bare("cell_v2", "map_cell0", "--database_connection", url)
-    assert ran.status == 255
-    assert ran.err.startswith("nova-manage: ")
+    assert (ran.status, ran.out) == (255, "")
+    assert "database" in ran.err or "URL" in ran.err
+    assert len(ran.err.splitlines()) == 1
     assert listed(bare) == []
+
+
+def test_map_cell0_refuses_the_database_of_another_cell(bare: Any) -> None:
+    bare.succeed("api_db", "sync")
+    bare.succeed("cell_v2", "create_cell", "--name", "cell1")
+    for url in (bare.url("cell1"), "{scheme}:///{path}"):
+        ran = bare("cell_v2", "map_cell0", "--database_connection", url)
+        assert ran.status == 255
+        assert "already" in ran.err
+    assert [row[0] for row in listed(bare)] == ["cell1"]
 
 
 def test_create_cell_takes_its_urls_from_the_configuration(manage: Any) -> None:
