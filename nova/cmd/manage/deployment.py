@@ -104,9 +104,12 @@ class Deployment:
         )
 
     def database(self, cell: Cell) -> Database:
-        """The database of any cell. :raises Unavailable: its URL leads nowhere."""
+        """The database of any cell. One that is not there is told at once: others may be waiting to be looked at.
+
+        :raises Unavailable: its URL leads nowhere.
+        """
         whose = f"the database connection of cell {cell.name or ''} ({cell.uuid})"
-        return self._open(cell.database_url, self._conf.database, whose)
+        return self._open(cell.database_url, self._conf.database, whose, max_retries=0)
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells, cell0 included, with their URLs filled, in the order of their creation."""
@@ -136,11 +139,18 @@ class Deployment:
             local_transport_url=self.local.transport_url,
         )
 
-    def _open(self, url: str, group: cfg.ConfigOpts.GroupAttr, whose: str) -> Database:
+    def _open(
+        self,
+        url: str,
+        group: cfg.ConfigOpts.GroupAttr,
+        whose: str,
+        *,
+        max_retries: int | None = None,
+    ) -> Database:
         if url not in self._opened:
             try:
                 sa.make_url(url).get_dialect().import_dbapi()
-                self._opened[url] = Database.from_conf(group, url=url)
+                self._opened[url] = Database.from_conf(group, url=url, max_retries=max_retries)
             except (sa.exc.ArgumentError, ValueError, ImportError) as exc:
                 raise Unavailable(f"The URL in {whose} cannot be used: {exc}.") from exc
         return self._opened[url]

@@ -127,6 +127,18 @@ def test_a_cell_whose_database_refuses_the_login_is_told_like_one_that_is_lost(
     assert hosts(manage) == [("cell2", uuid, "compute2")]
 
 
+def test_a_cell_that_is_down_is_told_at_once(manage: Any) -> None:
+    """An operator who asks all cells does not wait for each dead one until it might be back, as services may."""
+    with manage.config.open("a") as config:
+        config.write("retry_interval = 0\n")
+    urls = ("rabbit://x/", "mysql+pymysql://nova:secret@127.0.0.1:1/nova")
+    words = ("--transport-url", urls[0], "--database_connection", urls[1])
+    broken = manage.succeed("cell_v2", "create_cell", "--verbose", *words).line
+    ran = manage(*DISCOVER)
+    assert (ran.status, ran.err) == (1, "")
+    assert ran.line.startswith(f"ERROR: Cell {broken} cannot be searched:")
+
+
 def test_list_hosts_golden(manage: Any) -> None:
     first, second = manage.make_cell("cell1"), manage.make_cell("cell2")
     for cell, host in (("cell1", "b"), ("cell1", "a"), ("cell2", "c")):
