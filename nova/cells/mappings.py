@@ -5,8 +5,10 @@ What each of these refuses is decided in the transaction that would do it, so tw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
@@ -23,6 +25,11 @@ from nova.db.cell.models import compute_nodes, instances
 
 # cell0 has no bus; its transport URL says so in every listing.
 NO_BUS = "none:///"
+
+# A host with its port, without its credentials; an IPv6 address has colons of its own.
+_ADDRESS = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+
+_LONGEST_NAME = 255
 
 # Of a process that fills no placeholders.
 _NO_URLS = Urls("", "")
@@ -104,9 +111,10 @@ def create_cell(
 ) -> CellMapping:
     """A new cell; ``local`` fills placeholders before URLs are compared.
 
-    :raises Invalid: a URL is missing or is none.
+    :raises Invalid: a URL is missing or is none, or the name is too long.
     :raises UrlInUse: another cell has one of the URLs.
     """
+    _require_name(name)
     _require_urls(urls.filled(local))
 
     def work(tx: Transaction) -> CellMapping:
@@ -127,9 +135,10 @@ def update_cell(api_database: Database, uuid: str, changes: Changes, *, local: U
     """The cell as it is afterwards; running services use it within seconds.
 
     :raises NotFound: no such cell.
-    :raises Invalid: a URL is none, or cell0 was to be enabled or disabled.
+    :raises Invalid: a URL is none, the name is too long, or cell0 was to be enabled or disabled.
     :raises UrlInUse: another cell has one of the URLs.
     """
+    _require_name(changes.name)
 
     def work(tx: Transaction) -> CellMapping:
         cells = cell_mappings.lock_cells(tx)
@@ -224,6 +233,11 @@ def _changed(cell: CellMapping, changes: Changes) -> CellMapping:
     )
 
 
+def _require_name(name: str | None) -> None:
+    if name is not None and len(name) > _LONGEST_NAME:
+        raise Invalid(f"The name of a cell has at most {_LONGEST_NAME} characters.")
+
+
 def _require_urls(urls: Urls) -> None:
     if not urls.transport_url:
         raise Invalid(
@@ -236,11 +250,24 @@ def _require_urls(urls: Urls) -> None:
     for url in (urls.transport_url, urls.database_connection):
         if "://" not in url.lstrip(":/"):
             raise Invalid("A URL of the cell is invalid: it begins with no scheme and '://'.")
+    if not _has_readable_addresses(urls.transport_url):
+        raise Invalid(
+            "The transport URL of the cell is invalid: the address or port of a host is none."
+        )
     try:
         sa.make_url(urls.database_connection).get_dialect()
     except (sa.exc.ArgumentError, ValueError) as exc:
         # The text of the cause may hold the password.
         raise Invalid("The database connection URL of the cell is invalid.") from exc
+
+
+def _has_readable_addresses(url: str) -> bool:
+    """Whoever sends to the cell would stumble over the others, request by request."""
+    try:
+        netloc = urlsplit(url).netloc
+    except ValueError:
+        return False
+    return all(_ADDRESS.fullmatch(host.rpartition("@")[2]) for host in netloc.split(","))
 
 
 def _require_unused(others: Iterable[CellMapping], urls: Urls, local: Urls) -> None:

@@ -119,6 +119,11 @@ def test_create_cell_refuses_urls_of_another_cell(manage: Any, urls: tuple[str, 
         ("--transport-url", "rubbish"),
         ("--transport-url", "rabbit://h/", "--database_connection", "rubbish"),
         ("--transport-url", "rabbit://h/", "--database_connection", "nosuchengine://h/x"),
+        ("--transport-url", "rabbit://u:p@h:port/"),
+        ("--transport-url", "rabbit://u:p@h1:5672,u:p@h2:port/"),
+        ("--transport-url", "rabbit://[::1/"),
+        # Longer than databases keep it.
+        ("--transport-url", "rabbit://u:p@[::1]:5672,u:a:b@h/", "--name", "n" * 256),
     ],
 )
 def test_create_cell_refuses_missing_and_bad_urls(manage: Any, urls: tuple[str, ...]) -> None:
@@ -195,7 +200,9 @@ def test_update_cell_exit_statuses(manage: Any) -> None:
     change = ("cell_v2", "update_cell", "--cell_uuid")
     before = listed(manage)
     assert manage(*change, NOWHERE, "--name", "x").status == 1
-    assert manage(*change, first, "--transport-url", "rubbish").status == 2
+    for bad in (("--transport-url", "rubbish"), ("--transport-url", "rabbit://h:port/")):
+        assert manage(*change, first, *bad).status == 2
+    assert manage(*change, first, "--name", "n" * 256).status == 2
     assert manage(*change, second, "--database_connection", manage.url("cell1")).status == 3
     assert manage(*change, first, "--enable", "--disable").status == 4
     assert manage(*change, CELL0, "--disable").status == 5
