@@ -9,7 +9,8 @@ from oslo_config import cfg
 
 from groundwork.errors import Invalid
 from nova.scheduler.decision import Rules
-from nova.scheduler.filters import FilterOptions, load_filters
+from nova.scheduler.filters import Filter, FilterOptions, load_filters
+from nova.scheduler.filters.availability_zone_filter import AvailabilityZoneFilter
 from nova.scheduler.prefilters import PrefilterOptions, load_prefilters
 from nova.scheduler.weights import WeigherOptions, load_weighers
 
@@ -45,8 +46,10 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
     }
     multipliers["metrics"] = conf.metrics.weight_multiplier
     return Rules(
-        filters=load_filters(
-            available=group.available_filters, enabled=group.enabled_filters, options=options
+        filters=_with_zones(
+            load_filters(
+                available=group.available_filters, enabled=group.enabled_filters, options=options
+            )
         ),
         weighers=load_weighers(
             classes=group.weight_classes,
@@ -66,6 +69,17 @@ def rules_from_conf(conf: cfg.ConfigOpts) -> Rules:
         shuffle_equal=group.shuffle_best_same_weighed_hosts,
         prefilters=load_prefilters(_prefilter_options(conf)),
     )
+
+
+def _with_zones(filters: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """The filters, and that of zones if it is not enabled.
+
+    Zones hold in other deployments whose lists of filters do not name one. The prefilter alone would let servers for
+    the default zone, and for a zone that is gone, onto hosts of any.
+    """
+    if any(type(f).__name__ == AvailabilityZoneFilter.__name__ for f in filters):
+        return filters
+    return (*filters, AvailabilityZoneFilter())
 
 
 def _prefilter_options(conf: cfg.ConfigOpts) -> PrefilterOptions:

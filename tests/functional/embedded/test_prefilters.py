@@ -1,6 +1,6 @@
 """Aggregates and traits that narrow what Placement offers, over both cells and a real Placement.
 
-The AvailabilityZoneFilter is off, so nothing but the question keeps servers in their zone.
+The AvailabilityZoneFilter is not enabled: it is asked after all others, and of what the question leaves.
 """
 
 from __future__ import annotations

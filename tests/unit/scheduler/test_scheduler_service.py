@@ -15,6 +15,8 @@ from nova.lifecycle.dry_run import DryRuns
 from nova.rpc.bus import Address, Bus
 from nova.rpc.message import decode, encode
 from nova.scheduler.candidates import Candidate, Ledger
+from nova.scheduler.decision import Standings
+from nova.scheduler.filters.availability_zone_filter import AvailabilityZoneFilter
 from nova.scheduler.filters.compute_filter import ComputeFilter
 from nova.scheduler.host_view import Ask, ImageOnHost
 from nova.scheduler.messages import SCHEDULER_TOPIC, DryRun, SelectDestinations, Selections
@@ -132,10 +134,24 @@ def test_options_reach_their_rules():
     conf.set_override("io_ops_weight_multiplier", 0.0, group="filter_scheduler")
     conf.set_override("host_subset_size", 7, group="filter_scheduler")
     rules = rules_from_conf(conf)
-    assert [type(f) for f in rules.filters] == [ComputeFilter]
+    assert [type(f) for f in rules.filters] == [ComputeFilter, AvailabilityZoneFilter]
     assert rules.weighers[0].multiplier == -3.0
     assert rules.host_subset_size == 7
     assert not rules.needs_counts
+
+
+@pytest.mark.parametrize("zone", ["nova", "nowhere"])
+def test_zones_hold_though_no_filter_of_zones_is_enabled(zone):
+    """Lists of filters of other deployments do not name one, and servers for the default zone went to any."""
+    conf = nova.conf.new()
+    conf([])
+    enabled = ["ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter"]
+    conf.set_override("enabled_filters", enabled, group="filter_scheduler")
+    ask = Ask(make_spec(availability_zone=zone), NOW)
+    elsewhere = Candidate(make_host("a", zone="east"), [], (), Ledger({}))
+    standings = Standings(ask, [elsewhere], rules_from_conf(conf), seed=1)
+    assert not len(standings.candidates)
+    assert standings.removed["AvailabilityZoneFilter"] == 1
 
 
 def test_unknown_filter_is_told():
@@ -185,7 +201,7 @@ def test_options_of_metrics_reach_filter_and_weigher():
     conf.set_override("weight_of_unavailable", -7.0, group="metrics")
     rules = rules_from_conf(conf)
     [weigher] = [w for w in rules.weighers if w.name == "metrics"]
-    [metrics_filter] = rules.filters
+    [metrics_filter, _] = rules.filters
     assert weigher.multiplier == 3.0
     ask = Ask(make_spec(), NOW)
     for metrics, weight, passes in (
