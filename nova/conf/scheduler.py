@@ -76,7 +76,6 @@ _SCHEDULER: list[cfg.Opt] = [
 
 _ENABLED_FILTERS = [
     "ComputeFilter",
-    "AvailabilityZoneFilter",
     "ComputeCapabilitiesFilter",
     "ImagePropertiesFilter",
     "ServerGroupAntiAffinityFilter",
@@ -105,7 +104,8 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
         default=_ENABLED_FILTERS,
         help="Filters that a host has to pass, by class name, in the order in which they are asked: those that "
         "remove most hosts come first. Without ComputeFilter servers are sent to hosts that are down; without the "
-        "ServerGroup filters creates in groups fail for which the first choice happens to break the policy.",
+        "ServerGroup filters creates in groups fail for which the first choice happens to break the policy. "
+        "AvailabilityZoneFilter is asked last where it is not named.",
     ),
     cfg.ListOpt(
         "weight_classes",

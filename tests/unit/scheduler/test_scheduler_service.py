@@ -98,11 +98,11 @@ def test_default_options_make_rules():
     rules = rules_from_conf(conf)
     assert [type(f).__name__ for f in rules.filters] == [
         "ComputeFilter",
-        "AvailabilityZoneFilter",
         "ComputeCapabilitiesFilter",
         "ImagePropertiesFilter",
         "ServerGroupAntiAffinityFilter",
         "ServerGroupAffinityFilter",
+        "AvailabilityZoneFilter",
     ]
     assert {w.name: w.multiplier for w in rules.weighers} == {
         "ram": 1.0,
