@@ -13,6 +13,7 @@ from oslo_config import cfg
 from prettytable import PrettyTable
 
 from groundwork import migrations, starting
+from groundwork.arguments import count
 from groundwork.database import Database, Transaction
 from placement import conf as options
 from placement.cmd import beginning
@@ -121,16 +122,8 @@ def _add_commands(categories: argparse._SubParsersAction[Any]) -> None:
     stamping.add_argument("version", metavar="VERSION", help="a revision, or head")
     stamping.set_defaults(run=stamp)
     migrating = actions.add_parser("online_data_migrations", help="Do what upgrades left to do.")
-    migrating.add_argument("--max-count", type=_count, metavar="N", help="at most so many rows")
+    migrating.add_argument("--max-count", type=count, metavar="N", help="at most so many rows")
     migrating.set_defaults(run=online_data_migrations)
-
-
-def _count(text: str) -> int:
-    """0, which is refused with the status for it, for what is no number."""
-    try:
-        return int(text)
-    except ValueError:
-        return 0
 
 
 def run(arguments: list[str]) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from groundwork.arguments import count
 from nova.cmd.manage import cells, hosts, servers
-from nova.cmd.manage.commands import Commands, count
+from nova.cmd.manage.commands import Commands
 
 
 def add_commands(commands: Commands) -> None:

@@ -62,14 +62,6 @@ class Commands:
         return chosen.run, chosen
 
 
-def count(text: str) -> int:
-    """A number of rows on the command line; 0 for what is none, as commands refuse 0 with the status that they have."""
-    try:
-        return int(text)
-    except ValueError:
-        return 0
-
-
 class _Strict(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)

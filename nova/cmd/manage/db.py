@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from groundwork.arguments import count
 from groundwork.database import Database
 from nova.cells.registry import CELL0_UUID
 from nova.cmd.manage import archiving, online, schemas
-from nova.cmd.manage.commands import Commands, count
+from nova.cmd.manage.commands import Commands
 from nova.cmd.manage.deployment import Deployment
 from nova.db.cell import schema
 
