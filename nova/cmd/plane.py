@@ -137,6 +137,7 @@ class Plane:
             default_zone=conf.default_availability_zone,
             with_counts=rules.needs_counts,
             with_images=rules.needs_images,
+            image_keys=rules.image_keys,
         )
         servers = ServerPlaces(
             api_database=self.api_database, registry=self.registry, scatter=self.scatter

@@ -63,7 +63,8 @@ class CellReadings:
         self._arrivals = arrivals
         self._fresh = freshness
         self._with_counts = with_counts
-        self._with_images = with_images
+        #: Of which images servers are: told from the next counts on.
+        self.with_images = with_images
         self._moment = moment
         self.cells: dict[int, CellHosts] = {}
         self.cell_of_node: dict[str, int] = {}
@@ -146,7 +147,7 @@ class CellReadings:
             read_cell,
             since=since,
             with_counts=with_counts,
-            with_images=self._with_images,
+            with_images=self.with_images,
             arrivals=arrivals,
         )
         awaited = {cell.id for cell in cells}

@@ -55,9 +55,9 @@ class Rules:
 
     @property
     def needs_counts(self) -> bool:
-        """Whether hosts have to tell how many servers they have."""
+        """Whether hosts have to tell how many servers they have. A weigher that is off may be on in some aggregate."""
         return any(f.needs_counts for f in self.filters) or any(
-            w.needs_counts and w.multiplier for w in self.weighers
+            w.needs_counts or w.needs_images for w in self.weighers
         )
 
     @property
@@ -67,8 +67,13 @@ class Rules:
 
     @property
     def needs_images(self) -> bool:
-        """Whether hosts have to tell of which images they have servers."""
+        """Whether hosts have to tell of which images they have servers, whatever their aggregates say."""
         return any(w.needs_images and w.multiplier for w in self.weighers)
+
+    @property
+    def image_keys(self) -> frozenset[str]:
+        """Metadata by which an aggregate may want to know of images where else nobody does."""
+        return frozenset(w.multiplier_key for w in self.weighers if w.needs_images)
 
     @property
     def needs_server_hosts(self) -> bool:

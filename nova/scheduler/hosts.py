@@ -59,17 +59,20 @@ class HostTable:
         default_zone: str = "nova",
         with_counts: bool = True,
         with_images: bool = False,
+        image_keys: Collection[str] = (),
         freshness: Freshness | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = columns.now,
     ) -> None:
         """``with_counts``: whether ``num_instances`` and ``num_io_ops`` are wanted, ``with_images``: whether ``images``
-        are. ``clock``: monotonic seconds.
+        are: else they are while an aggregate has metadata under one of ``image_keys``. ``clock``: monotonic seconds.
         """
         self._api_database = api_database
         self._registry = registry
         self._default_zone = default_zone
         self._with_counts = with_counts or with_images
+        self._with_images = with_images
+        self._image_keys = frozenset(image_keys)
         self._fresh = freshness or Freshness()
         self._clock = clock
         self._now = now
@@ -247,6 +250,9 @@ class HostTable:
             if found.cell_of_host != mappings:
                 self._unknown_at.clear()
         self._looks += 1
+        self._readings.with_images = self._with_images or any(
+            not self._image_keys.isdisjoint(each.metadata) for each in every
+        )
         zones = {host: zone for host, of in aggregates.items() if (zone := _zone(of))}
         cells = frozenset(mappings.values())
         self._globals = _Globals(at, mappings, cells, aggregates, every, zones)

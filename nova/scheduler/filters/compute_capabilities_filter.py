@@ -21,6 +21,8 @@ class ComputeCapabilitiesFilter(Filter):
     ``free_ram_mb`` and the like. A name that the host does not have is not satisfied; other scopes are somebody else's.
     """
 
+    # A flavor may speak of num_instances and num_io_ops.
+    needs_counts: ClassVar[bool] = True
     needs_room: ClassVar[bool] = True
 
     def applies(self, ask: Ask) -> bool:

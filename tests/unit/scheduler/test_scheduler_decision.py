@@ -9,6 +9,7 @@ from nova.clients.candidates import AllocationRequest, Candidates, ProviderSumma
 from nova.scheduler.decision import Rules, Standings
 from nova.scheduler.field import nodes_among
 from nova.scheduler.filters import NumInstancesFilter
+from nova.scheduler.filters.compute_capabilities_filter import ComputeCapabilitiesFilter
 from nova.scheduler.host_view import AggregateView, Ask, ImageOnHost
 from nova.scheduler.lineup import group_by_host
 from nova.scheduler.weights import (
@@ -199,9 +200,23 @@ def test_multiplier_of_an_aggregate_counts_for_its_hosts():
 
 
 def test_counts_are_read_only_when_somebody_wants_them():
-    assert not Rules((), [RAMWeigher(), IoOpsWeigher(multiplier=0.0)]).needs_counts
+    assert not Rules((), [RAMWeigher()]).needs_counts
     assert Rules((), [IoOpsWeigher(multiplier=-1.0)]).needs_counts
     assert Rules([NumInstancesFilter()], []).needs_counts
+
+
+def test_counts_are_read_where_only_an_aggregate_may_want_them():
+    """Hosts were weighed by servers that nobody had counted: all as if they had none."""
+    assert Rules((), [IoOpsWeigher(multiplier=0.0)]).needs_counts
+    rules = Rules((), [ImagePropertiesWeigher(multiplier=0.0)])
+    assert rules.needs_counts
+    assert not rules.needs_images
+    assert rules.image_keys == {"image_props_weight_multiplier"}
+
+
+def test_counts_are_read_for_flavors_that_speak_of_them():
+    """``capabilities:num_instances`` was compared with 0 where nothing else counted servers."""
+    assert Rules([ComputeCapabilitiesFilter()], []).needs_counts
 
 
 def test_room_of_a_shared_provider_is_given_out_once():

@@ -346,6 +346,20 @@ def test_images_are_read_on_demand_and_once_for_each_image(world):
     assert found[uuid_of("b")].images == (ImageOnHost({"os_distro": "debian"}, 1),)
 
 
+def test_images_are_read_while_an_aggregate_wants_them(world):
+    """The multiplier of an aggregate had no effect where the option was 0: no image was known."""
+    world.add_server("cell1", "a", 1, image_ref="i1", image_properties={"os_distro": "debian"})
+    world.table = world.new_table(image_keys={"image_props_weight_multiplier"})
+    assert world.find("a").hosts[uuid_of("a")].images == ()
+    world.set_metadata("windows", "image_props_weight_multiplier", "2.0")
+    world.elapsed_s = 6
+    found = world.find("a").hosts[uuid_of("a")]
+    assert found.images == (ImageOnHost({"os_distro": "debian"}, 1),)
+    world.set_metadata("windows", "image_props_weight_multiplier", None)
+    world.elapsed_s = 12
+    assert world.find("a").hosts[uuid_of("a")].images == ()
+
+
 def test_aggregates_are_seen_after_a_while(world):
     """Changes of an aggregate are seen within seconds."""
     world.find("a")

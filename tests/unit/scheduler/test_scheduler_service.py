@@ -22,6 +22,7 @@ from nova.scheduler.host_view import Ask, ImageOnHost
 from nova.scheduler.messages import SCHEDULER_TOPIC, DryRun, SelectDestinations, Selections
 from nova.scheduler.options import rules_from_conf
 from nova.scheduler.service import SchedulerEndpoint
+from nova.scheduler.weights.standard_weighers import RAMWeigher
 from tests.api.deployment import make_server
 from tests.unit.scheduler.harness import NOW, make_host, make_plant, make_spec, server_uuids
 
@@ -131,7 +132,8 @@ def test_options_reach_their_rules():
     conf([])
     conf.set_override("enabled_filters", ["ComputeFilter"], group="filter_scheduler")
     conf.set_override("ram_weight_multiplier", -3.0, group="filter_scheduler")
-    conf.set_override("io_ops_weight_multiplier", 0.0, group="filter_scheduler")
+    weigher = f"{RAMWeigher.__module__}.RAMWeigher"
+    conf.set_override("weight_classes", [weigher], group="filter_scheduler")
     conf.set_override("host_subset_size", 7, group="filter_scheduler")
     rules = rules_from_conf(conf)
     assert [type(f) for f in rules.filters] == [ComputeFilter, AvailabilityZoneFilter]

@@ -131,6 +131,22 @@ class World:
             row |= {"project_id": "p", "user_id": "u", "queued_for_delete": False}
             tx.execute(sa.insert(api.instance_mappings), row | {"vcpus": 1, "memory_mb": 1})
 
+    def set_metadata(self, name: str, key: str, value: str | None) -> None:
+        """Make this the only metadata of the aggregate, which is made when it is not there; None: it has none."""
+        aggregates, metadata = api.aggregates, api.aggregate_metadata
+        with self.api.write() as tx:
+            aggregate_id = tx.execute(
+                sa.select(aggregates.c.id).where(aggregates.c.name == name)
+            ).scalar()
+            if aggregate_id is None:
+                row = {"uuid": uuid_of(name), "name": name, "created_at": NOW}
+                made = tx.execute(sa.insert(aggregates), row)
+                aggregate_id = made.inserted_primary_key[0]
+            tx.execute(sa.delete(metadata).where(metadata.c.aggregate_id == aggregate_id))
+            if value is not None:
+                row = {"aggregate_id": aggregate_id, "key": key, "value": value}
+                tx.execute(sa.insert(metadata), row)
+
     def put_in_zone(self, host: str, zone: str) -> None:
         with self.api.write() as tx:
             made = tx.execute(
