@@ -33,18 +33,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from groundwork.database import Transaction
 from groundwork.errors import Unavailable
-from nova.cells.scatter import Down, Late
 from nova.db import journal as rows
 from nova.db.api import server_groups
-from nova.db.api.server_groups import Group, Member
-from nova.db.cell.whereabouts import Whereabouts, whereabouts
 from nova.domain.selection import ServerSelection
-from nova.domain.server_group import GroupPolicy, ServerGroup
 from nova.errors import NoValidHost, OwnershipLost
+from nova.lifecycle.group_sight import Sight, look
 from nova.lifecycle.tools import SuperTools
 from nova.saga.operation import Run
 
@@ -53,39 +50,6 @@ LOG = logging.getLogger(__name__)
 # Decisions in a row that may lose to others of the same group. Each time another one has won, so this many deciders at
 # once never run out of it. More: one request holds a thread for longer; fewer: a large burst has to wait and try later.
 _ROUNDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """The group at one moment. ``hosts`` tells where each member may be; those that are not in it are gone."""
-
-    group: Group
-    members: Mapping[str, Member]
-    hosts: Mapping[str, frozenset[str]]
-
-    @property
-    def gone(self) -> tuple[str, ...]:
-        """Members of which only the membership is left."""
-        return tuple(uuid for uuid in self.members if uuid not in self.hosts)
-
-    def hosts_of(self, member: Member) -> frozenset[str]:
-        """Where a member may be that was read again later."""
-        before = self.members.get(member.server_uuid)
-        seen = self.hosts.get(member.server_uuid, frozenset())
-        if before is not None and before.host == member.host:
-            return seen
-        # It was decided on since: it may be there, and it may not have left yet from where it was.
-        return seen | ({member.host} if member.host else frozenset())
-
-    def counting(self, members: Sequence[Member]) -> ServerGroup:
-        """The group with the places of these members."""
-        counted = self.group.without_members()
-        keeps_leaving = self.group.policy is GroupPolicy.ANTI_AFFINITY
-        for member in members:
-            if keeps_leaving or not member.is_on_its_way_out:
-                for host in sorted(self.hosts_of(member)):
-                    counted = counted.with_member(host)
-        return counted
 
 
 def _is_our_build(tx: Transaction, run: Run) -> bool:
@@ -111,12 +75,18 @@ def choose(
     servers = {run.server.uuid for run in runs}
     spec = first.payload.spec
     for _ in range(_ROUNDS):
-        sight = look(tools, group_uuid, deciding=servers)
+        sight = look(
+            group_uuid,
+            api_database=tools.api_database,
+            registry=tools.registry,
+            scatter=tools.scatter,
+            without=servers,
+        )
         if sight is None:
             # The group was deleted since: nothing binds its servers.
             spec = replace(spec, group=None)
             return tools.scheduling.select(first.context, spec, [run.server.uuid for run in runs])
-        spec = replace(spec, group=sight.counting(tuple(sight.members.values())))
+        spec = replace(spec, group=sight.counting_all())
         chosen = tools.scheduling.select(first.context, spec, [run.server.uuid for run in runs])
         hosts = {each.server_uuid: each.chosen.host for each in chosen}
         generation = tools.api_database.run(lambda tx: _reserve(tx, runs, sight, hosts, is_ours))  # noqa: B023
@@ -132,44 +102,6 @@ def choose(
             )
         LOG.info("others of server group %s were faster, deciding anew", group_uuid)
     raise Unavailable(f"Too many servers of group {group_uuid} are being placed at once.")
-
-
-def look(tools: SuperTools, group_uuid: str, *, deciding: set[str]) -> Sight | None:
-    """The group without those members that are being decided on; None when it was deleted."""
-    with tools.api_database.read() as tx:
-        group = server_groups.find(tx, group_uuid)
-        found = server_groups.members(tx, group.id) if group else ()
-    if group is None:
-        return None
-    members = {m.server_uuid: m for m in found if m.server_uuid not in deciding}
-    return Sight(group, members, _ask_cells(tools, members))
-
-
-def _ask_cells(tools: SuperTools, members: Mapping[str, Member]) -> Mapping[str, frozenset[str]]:
-    cells = tools.registry.all()
-    in_cells = {cell.id: cell for cell in cells}
-    wanted = [uuid for uuid, member in members.items() if member.cell_id in in_cells]
-    involved = {in_cells[m.cell_id] for m in members.values() if m.cell_id in in_cells}  # type: ignore[index]
-    answers = tools.scatter.ask(involved, lambda tx: whereabouts(tx, wanted)) if wanted else {}
-    told = {cell.id: answer for cell, answer in answers.items()}
-    hosts: dict[str, frozenset[str]] = {}
-    for uuid, member in members.items():
-        reserved = frozenset({member.host} if member.host else ())
-        match told.get(member.cell_id) if member.cell_id is not None else None:
-            case None if not member.is_mapped:
-                continue
-            case None | Late() | Down():
-                hosts[uuid] = reserved
-            case answer if uuid in answer:
-                hosts[uuid] = _between(reserved, answer[uuid])
-    return hosts
-
-
-def _between(reserved: frozenset[str], found: Whereabouts) -> frozenset[str]:
-    if found.host is None:
-        return frozenset()
-    here = found.moves_between | {found.host}
-    return here | reserved if found.is_moving else here
 
 
 def _reserve(

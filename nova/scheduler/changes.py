@@ -28,6 +28,9 @@ Try = Callable[[Attempt], Trial]
 _WISH = 1.0
 _OPERATOR = 2.0
 
+# The hint that names a server group.
+_GROUP = "group"
+
 # Amounts of one class, zones and disabled hosts that are tried at most. More: a large cloud where nothing helps takes
 # longer to say so; fewer: a change that helps is missed where filters refuse the hosts with most room.
 _MOST_AMOUNTS = 12
@@ -188,11 +191,10 @@ def _wishes(spec: RequestSpec) -> Iterator[tuple[str, str, RequestSpec]]:
         )
         yield "host", named, anywhere
     for name, value in spec.scheduler_hints.items():
-        yield (
-            f"hint {name}",
-            str(value),
-            replace(spec, scheduler_hints=_less(spec.scheduler_hints, name)),
-        )
+        other = replace(spec, scheduler_hints=_less(spec.scheduler_hints, name))
+        if name == _GROUP:
+            other = replace(other, group=None)
+        yield f"hint {name}", str(value), other
     for name, value in spec.image_properties.items():
         if not is_for_placement(name):
             properties = _less(spec.image_properties, name)

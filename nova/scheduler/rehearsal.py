@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from groundwork import columns
@@ -63,6 +64,9 @@ class Rehearsal:
         except Invalid as nonsense:
             told = no_valid_host(self._hosts.count(), {}, remark=nonsense.text)
             return Outlook(would_fit=False, message=told.text)
+        if spec.group is not None and self._servers is not None:
+            # Of a create the super-conductor tells where the members are; a dry run comes from the API.
+            spec = replace(spec, group=self._servers.with_members(spec.group))
         ask = ask_of(spec, self._now(), rules=self._rules, servers=self._servers)
         # The second look, at every host, is for requests of more servers than the first one's hosts can take.
         for limit in (self._limit, None):

@@ -1,4 +1,4 @@
-"""Where servers are that a request names in its hints."""
+"""Where servers are that a request names in its hints, and those of its server group."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from nova.cells.scatter import Down, Late, Scatter
 from nova.db.api.models import instance_mappings
 from nova.db.cell.models import instances
 from nova.domain.request_spec import RequestSpec
+from nova.domain.server_group import ServerGroup
+from nova.lifecycle.group_sight import look
 from nova.scheduler.decision import Rules
 from nova.scheduler.host_view import Ask
 
@@ -44,6 +46,16 @@ class ServerPlaces:
             if not isinstance(answer, Late | Down):
                 found.update(answer)
         return found
+
+    def with_members(self, group: ServerGroup) -> ServerGroup | None:
+        """The group with its members where they are now; None when it was deleted: nothing binds its servers."""
+        sight = look(
+            group.uuid,
+            api_database=self._api_database,
+            registry=self._registry,
+            scatter=self._scatter,
+        )
+        return None if sight is None else sight.counting_all()
 
 
 def ask_of(spec: RequestSpec, now: datetime, *, rules: Rules, servers: ServerPlaces | None) -> Ask:

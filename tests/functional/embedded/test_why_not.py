@@ -201,3 +201,29 @@ def set_status(cloud: Cloud, ids: list[str], status: str) -> None:
         f"{expected} disabled providers",
         lambda: len(cloud.placement.get(query)["resource_providers"]) == expected,
     )
+
+
+def test_members_of_a_server_group_count_in_a_dry_run(cloud: Cloud) -> None:
+    """A dry run knew of no member, and promised hosts on which the policy allows none."""
+    policy = {"server_group": {"name": "apart", "policy": "anti-affinity", "rules": {}}}
+    made = cloud.compute("POST", "/os-server-groups", policy, status=200).json()
+    hints = {"group": made["server_group"]["id"]}
+    answer = ask(cloud, hints=hints, max_count=4)
+    assert answer["would_fit"]
+    for _ in cloud.drivers():
+        body = {**cloud.body(), "os:scheduler_hints": hints}
+        server = cloud.compute("POST", "/servers", body, status=202).json()["server"]
+        cloud.wait_until(server["id"], "ACTIVE")
+
+    held = cloud.leftovers()
+    told = cloud.compute(
+        "POST",
+        PATH,
+        {**cloud.body(), "os:scheduler_hints": hints},
+        token=ADMIN,
+        status=200,
+    ).json()
+    assert cloud.leftovers() == held
+    assert not told["would_fit"]
+    assert constraint(told, "ServerGroupAntiAffinityFilter")["removed"] == len(cloud.drivers())
+    assert f"without hint group {hints['group']}" in changes(told)
