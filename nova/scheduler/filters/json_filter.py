@@ -45,17 +45,18 @@ class JsonFilter(Filter):
             # Clients wrap each hint in a list.
             query = query[0]
         try:
-            is_met = _holds(json.loads(query) if isinstance(query, str) else query, candidate, 0)
+            asked = json.loads(query) if isinstance(query, str) else query
+            if not isinstance(asked, list):
+                return self.because(f"{query} is no list of an operator and its arguments")
+            is_met = _holds(asked, candidate, 0)
         except (ValueError, TypeError, RecursionError) as exc:
             return self.because(f"the query cannot be answered: {exc}")
         return None if is_met else self.because(f"{query} does not hold")
 
 
-def _holds(expression: Any, candidate: Candidate, depth: int) -> bool:
+def _holds(expression: list[Any], candidate: Candidate, depth: int) -> bool:
     if depth > _DEEPEST:
         raise ValueError("it is too deep")
-    if not isinstance(expression, list):
-        return bool(_value(expression, candidate))
     if not expression:
         return True
     sign, *arguments = expression

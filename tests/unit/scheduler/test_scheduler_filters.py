@@ -381,6 +381,11 @@ def test_near_servers(rule, hints, passes):
         ('["="]', False),
         ("[]", True),
         ("no JSON", False),
+        # Each of these let every host through.
+        ({"=": ["$host", "other"]}, False),
+        ('{"=": ["$host", "other"]}', False),
+        ('"$host"', False),
+        ("1", False),
         ("[" * 100 + "]" * 100, False),
         ("[" * 100_000, False),
     ],
