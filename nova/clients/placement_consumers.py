@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from groundwork.errors import Conflict
+from groundwork.errors import Conflict, Invalid
 from nova.clients.placement_calls import ConsumerChanged, PlacementCalls, path_of
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.clients.providers import Allocation, Usage, parse_allocation, parse_usage
@@ -35,7 +35,7 @@ class ConsumerCalls(PlacementCalls):
             none.
         :raises ConcurrentUpdate: the consumer holds something else by now, or the race was lost too
             often.
-        :raises NoRoom: a provider has no room, or not that class, any more.
+        :raises NoRoom: a provider has no room, or not that class, any more, or is not there.
         """
         body: dict[str, Any] = {
             "allocations": {uuid: {"resources": dict(on)} for uuid, on in allocations.items()},
@@ -62,8 +62,18 @@ class ConsumerCalls(PlacementCalls):
                 raise NoRoom(
                     "There is no room for this any more.", internal=full.internal
                 ) from full
+            except Invalid as refused:
+                # Placement says the same of a provider that has gone as of a body that makes no sense.
+                if not any(self._is_gone(provider) for provider in allocations):
+                    raise
+                raise NoRoom(
+                    "There is no room for this any more.", internal=refused.internal
+                ) from refused
 
         self._against_races(attempt)
+
+    def _is_gone(self, provider: str) -> bool:
+        return self._call("GET", path_of("resource_providers", provider)).status_code == 404
 
     def allocation(self, consumer: str) -> Allocation | None:
         """What the consumer holds, None when nothing."""

@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 import requests
 
+from groundwork.errors import Invalid
 from nova.clients.placement import Placement
 from nova.clients.placement_calls import ATTEMPTS
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.clients.providers import Allocation
-from tests.unit.clients.placement_facts import OWNER, P1, SERVER, error
+from tests.unit.clients.placement_facts import OWNER, P1, P2, SERVER, error
 from tests.unit.clients.services import URL, make_service
 
 
@@ -43,6 +44,20 @@ def test_claim_without_room_takes_nothing(placement, host, fake):
     with pytest.raises(NoRoom):
         placement.claim(SERVER, {host: {"VCPU": 9}}, **OWNER)
     assert fake.consumers == {}
+
+
+def test_claim_on_a_provider_that_has_gone_finds_no_room(placement, host, fake):
+    """It was told as an invalid request, which ended a create though other hosts had room."""
+    with pytest.raises(NoRoom):
+        placement.claim(SERVER, {host: {"VCPU": 1}, P2: {"DISK_GB": 1}}, **OWNER)
+    assert fake.consumers == {}
+
+
+def test_claim_that_makes_no_sense_is_no_lack_of_room(web, mocked):
+    web.put(f"{URL}/allocations/{SERVER}", status_code=400)
+    web.get(f"{URL}/resource_providers/{P1}", json={})
+    with pytest.raises(Invalid):
+        mocked.claim(SERVER, {P1: {"VCPU": 1}}, **OWNER)
 
 
 def test_claim_repeated_is_success(placement, host):

@@ -155,6 +155,23 @@ def test_permanent_conflict_goes_to_the_next_host(placement):
     assert used(placement)["VCPU"] == 2
 
 
+def test_a_host_that_goes_before_it_is_claimed_is_passed_over(placement):
+    """1. Placement offers a host. 2. The host is taken out of the cloud. 3. It is claimed: the create failed."""
+    for name in "ab":
+        add_host(placement, name, 4)
+    offer = placement.candidates
+
+    def offer_and_remove(query):
+        offered = offer(query)
+        placement.delete_provider(uuid_of("a"))
+        return offered
+
+    placement.candidates = offer_and_remove
+    [server] = select(placement, uuid_of("s"), hosts="ab").servers
+    assert server.chosen.host == "b"
+    assert placement.conflicting.claims == [(uuid_of("a"),), (uuid_of("b"),)]
+
+
 def test_conflicts_everywhere_leave_nothing_claimed(placement):
     for name in "ab":
         add_host(placement, name, 1)
