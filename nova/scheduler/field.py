@@ -14,6 +14,10 @@ from nova.scheduler.host_view import HostView
 
 # On providers that serve the members of their aggregates, such as a storage pool.
 _SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
+# On every compute node, also on one that shares its disk with others.
+_NODE_TRAIT = "COMPUTE_NODE"
+# What a server has of its node, whoever gives it disk.
+_OF_THE_NODE = frozenset({"VCPU", "PCPU", "MEMORY_MB"})
 
 #: A number of a host. Where nothing is known it is NaN.
 Number = Callable[[HostView], float]
@@ -99,7 +103,7 @@ def field_of(answer: Candidates, hosts: Mapping[str, HostView], frame: Frame | N
     # Nodes of which one way or other uses another provider too.
     wide: set[str] = set()
     for request in answer.requests:
-        node_uuid = _node_of(request, summaries, hosts)
+        node_uuid = node_of(request, summaries, hosts)
         if node_uuid is not None:
             ways.setdefault(node_uuid, []).append(request)
             if len(request.allocations) > 1 or node_uuid not in request.allocations:
@@ -119,25 +123,32 @@ def field_of(answer: Candidates, hosts: Mapping[str, HostView], frame: Frame | N
 def nodes_among(answer: Candidates) -> frozenset[str]:
     """The roots of all providers in Placement's answer, less those that only share what they have."""
     summaries = answer.summaries.values()
-    return frozenset({s.root for s in summaries}) - {
-        s.root for s in summaries if _SHARING_TRAIT in s.traits
-    }
+    sharing = {s.root for s in summaries if _SHARING_TRAIT in s.traits}
+    if sharing:
+        sharing -= {s.uuid for s in summaries if _NODE_TRAIT in s.traits}
+    return frozenset({s.root for s in summaries}) - sharing
 
 
-def _node_of(
+def node_of(
     request: AllocationRequest,
     summaries: Mapping[str, ProviderSummary],
     hosts: Mapping[str, HostView],
 ) -> str | None:
-    """The node of a way: the one root among its providers that is a host, the others are shared."""
-    for provider in request.allocations:
+    """The node of a way: the root among its providers that is a host, the others are shared.
+
+    Of several hosts one shares its disk: the node is the one that gives CPUs or memory.
+    """
+    node: str | None = None
+    for provider, amounts in request.allocations.items():
+        root: str | None = provider
         # The provider is the node itself nearly always.
-        if provider in hosts:
-            return provider
-        summary = summaries.get(provider)
-        if summary is not None and summary.root in hosts:
-            return summary.root
-    return None
+        if provider not in hosts:
+            summary = summaries.get(provider)
+            root = summary.root if summary is not None and summary.root in hosts else None
+        if root is not None and not _OF_THE_NODE.isdisjoint(amounts):
+            return root
+        node = node or root
+    return node
 
 
 def _providers(node_uuid: str, requests: Sequence[AllocationRequest]) -> tuple[str, ...]:

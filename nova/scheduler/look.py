@@ -17,6 +17,7 @@ from nova.scheduler.claims import Placement
 from nova.scheduler.decision import REQUESTED, Rules, Standings, with_less_hardware
 from nova.scheduler.demand import candidate_query, total_resources
 from nova.scheduler.explanation import Refusal, ask_each_constraint
+from nova.scheduler.field import node_of
 from nova.scheduler.host_view import AggregateView, Ask, HostView
 from nova.scheduler.hosts import HostTable
 from nova.scheduler.lineup import Lineups
@@ -141,9 +142,12 @@ class Look:
         if amounts != total_resources(candidate_query(self._ask.spec)):
             return None
         way = AllocationRequest(held.resources, {})
-        hosts = self._hosts.find(list(held.resources)).hosts.values()
-        candidates = [Candidate(host, [way], (host.node_uuid,), Ledger({})) for host in hosts]
-        return Standings(self._ask, candidates, self._rules, seed=self._seed).best()
+        hosts = self._hosts.find(list(held.resources)).hosts
+        node_uuid = node_of(way, {}, hosts)
+        if node_uuid is None:
+            return None
+        candidate = Candidate(hosts[node_uuid], [way], (node_uuid,), Ledger({}))
+        return Standings(self._ask, [candidate], self._rules, seed=self._seed).best()
 
     def _named_node(self) -> str | None:
         """The provider of the one node that the request names, if it names one."""

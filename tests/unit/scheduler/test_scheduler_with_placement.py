@@ -461,6 +461,30 @@ def test_a_shared_pool_is_claimed_and_never_overcommitted(placement):
     assert server.chosen.host == "b"
 
 
+def test_computes_that_share_their_own_disk_are_hosts_like_any_other(placement):
+    """They were taken for storage pools, which are no hosts, and got no servers."""
+    shares = "MISC_SHARES_VIA_AGGREGATE"
+    room = {"VCPU": Inventory(4), "MEMORY_MB": Inventory(2048)}
+    for name, disk in {
+        "a": {"DISK_GB": Inventory(12)},
+        "b": {},
+        "c": {"DISK_GB": Inventory(1)},
+    }.items():
+        placement.create_provider(uuid_of(name), name)
+        placement.put_inventories(uuid_of(name), room | disk, generation=0)
+        own = {"COMPUTE_NODE", shares} if disk else {"COMPUTE_NODE"}
+        placement.change_traits(uuid_of(name), lambda _, own=own: frozenset(own))
+        placement.change_aggregates(uuid_of(name), lambda _: frozenset({uuid_of("aggregate")}))
+    found = select(placement, *server_uuids(12))
+    assert Counter(s.chosen.host for s in found.servers) == {"a": 4, "b": 4, "c": 4}
+    for server in found.servers:
+        assert server.chosen.allocations[server.chosen.node_uuid]["VCPU"] == 1
+    # The answer is lost, and the same is asked again when nothing is left.
+    again = select(placement, *server_uuids(12))
+    places = [(s.server_uuid, s.chosen.host) for s in again.servers]
+    assert places == [(s.server_uuid, s.chosen.host) for s in found.servers]
+
+
 def test_parallel_requests_fill_exactly_the_slots_there_are(placement):
     for name in "abc":
         add_host(placement, name, 4)
