@@ -19,7 +19,7 @@ from nova.clients import providers as wire
 from nova.clients.placement import Placement
 from nova.clients.placement_errors import ConcurrentUpdate, InUse
 from nova.compute.hardware import HardwarePolicy
-from nova.compute.sharing import shared_classes
+from nova.compute.sharing import SHARING_TRAIT, shared_classes
 from nova.virt import provider_tree
 from nova.virt.driver import Driver
 from nova.virt.provider_tree import ProviderTree
@@ -155,6 +155,9 @@ class InventoryReporter:
         out. What servers hold by then stays where they hold it, until they are gone.
         """
         root = tree.provider(node)
+        if SHARING_TRAIT in root.traits:
+            # It is a pool itself. Two of them in one aggregate would each give up its disk for the other's.
+            return
         shared = shared_classes(
             self._placement, root.aggregates, besides={p.uuid for p in tree.providers()}
         )

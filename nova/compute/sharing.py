@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from nova.clients.placement import Placement
 
-_SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
+#: Which operators put on providers that serve the members of their aggregates.
+SHARING_TRAIT = "MISC_SHARES_VIA_AGGREGATE"
 
 # What a hypervisor measures on a file system that may be shared. Of all other classes it has its own, whoever else in
 # the aggregate shares some.
@@ -31,7 +32,7 @@ def shared_classes(
         return frozenset()
     found: set[str] = set()
     for pool in placement.providers(
-        required=(_SHARING_TRAIT,), member_of=(tuple(sorted(aggregates)),)
+        required=(SHARING_TRAIT,), member_of=(tuple(sorted(aggregates)),)
     ):
         if pool.uuid not in besides:
             found.update(placement.inventories(pool.uuid).value)

@@ -412,3 +412,14 @@ def test_node_that_shares_its_own_disk_keeps_it(make, fake):
     node.generation += 1
     reporter.report(NODE, "host1")
     assert "DISK_GB" in node.inventories
+
+
+def test_nodes_that_share_their_disks_with_each_other_keep_them(make, fake):
+    """Each took the other for its pool and gave up its own disk, until it saw that the other had none either."""
+    reporter = make()
+    reporter.report(NODE, "host1")
+    share_disk(fake, NODE)
+    node = fake.providers[NODE]
+    node.traits |= {"MISC_SHARES_VIA_AGGREGATE"}
+    reporter.report(NODE, "host1")
+    assert "DISK_GB" in node.inventories
