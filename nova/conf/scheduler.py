@@ -82,6 +82,13 @@ _ENABLED_FILTERS = [
     "ServerGroupAffinityFilter",
 ]
 
+# As images name them in hw_architecture.
+_ARCHITECTURES = (
+    "alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 loongarch64 m68k microblaze microblazeel mips mipsel mips64 "
+    "mips64el openrisc parisc parisc64 ppc ppcle ppc64 ppc64le ppcemb riscv64 s390 s390x sh4 sh4eb sparc sparc64 "
+    "unicore32 x86_64 xtensa xtensaeb"
+).split()
+
 
 def _multiplier(name: str, default: float, meaning: str) -> cfg.FloatOpt:
     return cfg.FloatOpt(
@@ -201,6 +208,7 @@ _FILTER_SCHEDULER: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         "image_properties_default_architecture",
+        choices=_ARCHITECTURES,
         help="ImagePropertiesFilter: architecture of images that name none. Set it where hosts differ.",
     ),
     cfg.ListOpt(

@@ -156,6 +156,16 @@ def test_zones_hold_though_no_filter_of_zones_is_enabled(zone):
     assert standings.removed["AvailabilityZoneFilter"] == 1
 
 
+def test_an_architecture_that_is_none_is_told_to_the_operator():
+    """A slip of the pen was taken for an architecture that no host has: images that name none found no host."""
+    conf = nova.conf.new()
+    conf([])
+    name = "image_properties_default_architecture"
+    conf.set_override(name, "aarch64", group="filter_scheduler")
+    with pytest.raises(ValueError, match="x86-64"):
+        conf.set_override(name, "x86-64", group="filter_scheduler")
+
+
 def test_unknown_filter_is_told():
     conf = nova.conf.new()
     conf([])
