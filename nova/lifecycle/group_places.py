@@ -37,11 +37,11 @@ from dataclasses import replace
 
 from groundwork.database import Transaction
 from groundwork.errors import Unavailable
+from nova.cells.group_sight import Sight, look
 from nova.db import journal as rows
 from nova.db.api import server_groups
 from nova.domain.selection import ServerSelection
 from nova.errors import NoValidHost, OwnershipLost
-from nova.lifecycle.group_sight import Sight, look
 from nova.lifecycle.tools import SuperTools
 from nova.saga.operation import Run
 

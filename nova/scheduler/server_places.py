@@ -10,13 +10,13 @@ from functools import partial
 import sqlalchemy as sa
 
 from groundwork.database import Database, Transaction
+from nova.cells.group_sight import look
 from nova.cells.registry import Registry
 from nova.cells.scatter import Down, Late, Scatter
 from nova.db.api.models import instance_mappings
 from nova.db.cell.models import instances
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server_group import ServerGroup
-from nova.lifecycle.group_sight import look
 from nova.scheduler.decision import Rules
 from nova.scheduler.host_view import Ask
 
