@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 # loses and loses holds a thread; fewer: it fails in a rush although a little room is left.
 _LOSING_ROUNDS = 5
 
+# Claims in a row that are lost on ways which use more than the node, before Placement is asked anew: what they have in
+# common, such as a storage pool, may be full. More: every host of a full pool costs a claim; fewer: Placement is asked
+# often in a rush.
+_LOST_WITH_SHARED = 20
+
 
 class Selector:
     """Chooses hosts. Thread safe; keeps nothing of a request when it is answered."""
@@ -148,8 +153,9 @@ class _Run:
             return ()
 
     def _claim(self, standings: Standings, waiting: list[str]) -> None:
-        """Claim for one server after the other, until all have a place or no candidate is left."""
-        while waiting:
+        """Claim for one server after the other, until all have a place, or no candidate is left that promises one."""
+        lost_with_shared = 0
+        while waiting and lost_with_shared < _LOST_WITH_SHARED:
             best = standings.best()
             if best is None:
                 return
@@ -163,7 +169,9 @@ class _Run:
             if not self._claims.make(server, way):
                 self._hosts.expect_no_more([server])
                 standings.lost(candidate, way)
+                lost_with_shared += len(way.allocations) > 1
                 continue
+            lost_with_shared = 0
             self._places[waiting.pop(0)] = _selection(candidate, way)
             self._look.placed(candidate.host)
             standings.placed(candidate, way)

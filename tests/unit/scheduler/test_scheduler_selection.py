@@ -8,6 +8,13 @@ from datetime import timedelta
 import pytest
 
 from groundwork.errors import Late
+from nova.clients.candidates import (
+    AllocationRequest,
+    CandidateQuery,
+    Candidates,
+    ProviderSummary,
+    Room,
+)
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.domain.flavor import Flavor
 from nova.errors import NoValidHost
@@ -102,6 +109,33 @@ def test_permanent_rejection_ends_with_no_valid_host():
         plant.select()
     assert len(plant.placement.claims) == 10
     assert plant.placement.held == {}
+
+
+class PoolThatOthersFill(RejectingPlacement):
+    """Hosts with a pool that is full from the moment at which its first candidates were told."""
+
+    def candidates(self, query: CandidateQuery) -> Candidates:
+        told = super().candidates(query)
+        if len(self.queries) > 1:
+            return Candidates((), {})
+        requests = tuple(
+            AllocationRequest({**one.allocations, "pool": {"DISK_GB": 1}}, {})
+            for one in told.requests
+        )
+        pool = ProviderSummary(
+            "pool", None, "pool", frozenset({"MISC_SHARES_VIA_AGGREGATE"}), {"DISK_GB": Room(9, 0)}
+        )
+        return Candidates(requests, {**told.summaries, "pool": pool})
+
+
+def test_a_pool_that_others_have_filled_is_not_tried_from_every_host():
+    """Each host that it serves cost a claim, a thousand in all, though none could succeed."""
+    hosts = [make_host(f"h{number:03}") for number in range(200)]
+    plant = make_plant(*hosts, placement=PoolThatOthersFill)
+    with pytest.raises(NoValidHost):
+        plant.select()
+    assert len(plant.placement.claims) == 20
+    assert len(plant.placement.queries) > 1
 
 
 def test_repeated_request_replaces_its_own_claim():
