@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
 from groundwork.errors import Invalid
 from nova.clients.candidates import AllocationRequest, CandidateQuery, Candidates
@@ -147,7 +148,11 @@ class Look:
         if node_uuid is None:
             return None
         candidate = Candidate(hosts[node_uuid], [way], (node_uuid,), Ledger({}))
-        return Standings(self._ask, [candidate], self._rules, seed=self._seed).best()
+        # What is free there is what this very allocation has left; when it was made, all filters had let it.
+        rules = replace(
+            self._rules, filters=[each for each in self._rules.filters if not each.needs_room]
+        )
+        return Standings(self._ask, [candidate], rules, seed=self._seed).best()
 
     def _named_node(self) -> str | None:
         """The provider of the one node that the request names, if it names one."""

@@ -18,7 +18,7 @@ from nova.clients.candidates import (
 from nova.clients.placement_errors import ConcurrentUpdate, NoRoom
 from nova.domain.flavor import Flavor
 from nova.errors import NoValidHost
-from nova.scheduler.filters import NumInstancesFilter
+from nova.scheduler.filters import ComputeFilter, NumInstancesFilter
 from nova.scheduler.filters.json_filter import JsonFilter
 from nova.scheduler.filters.near_servers_filter import DifferentHostFilter, SameHostFilter
 from tests.unit.scheduler.harness import (
@@ -156,6 +156,16 @@ def test_repeated_request_keeps_its_own_claim_when_that_fills_the_last_room():
     second = plant.select(count=2)
     assert [s.chosen.host for s in second.servers] == ["a", "a"]
     assert len(plant.placement.held) == 2
+
+
+def test_repeated_request_keeps_its_own_claim_though_its_hint_asks_for_more_room_than_is_left():
+    filters = (ComputeFilter(), JsonFilter())
+    plant = make_plant(make_host("a"), slots=1, filters=filters)
+    spec = make_spec(
+        scheduler_hints={"query": '["and", [">=", "$free_ram_mb", 512], ["=", "$host", "a"]]'}
+    )
+    [first] = plant.hosts_of(spec)
+    assert plant.hosts_of(spec) == [first] == ["a"]
 
 
 def test_claim_of_another_size_is_not_kept():
