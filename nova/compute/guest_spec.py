@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova.domain.block_device import BlockDevice
 from nova.domain.hardware import NO_PINS, Pins
+from nova.domain.injected_file import InjectedFile
 from nova.domain.server import Server
 from nova.virt.guest import DiskSpec, GuestSpec
 
@@ -15,7 +16,12 @@ class GuestDescriber:
         self._template = instance_name_template
 
     def describe(
-        self, server: Server, admin_password: str | None, pins: Pins = NO_PINS
+        self,
+        server: Server,
+        admin_password: str | None,
+        pins: Pins = NO_PINS,
+        *,
+        files: tuple[InjectedFile, ...] = (),
     ) -> GuestSpec:
         """All that the driver needs to make the guest; ``pins`` is what it holds of the host by number."""
         flavor = server.flavor
@@ -41,6 +47,7 @@ class GuestDescriber:
             key_name=server.key_name,
             key_data=server.key_data,
             admin_password=admin_password,
+            files=files,
             pins=pins,
             disks=tuple(map(_disk, server.block_devices)),
         )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 HISTORY: Mapping[int, str] = {
     1: "The first release: servers are built and deleted.",
     2: "Computes take part in moves: resize and cold migration, confirmed or reverted.",
-    3: "Computes build servers that have volumes or hold NUMA nodes, CPUs and PCI devices of their host.",
+    3: "Computes build servers that have volumes, hold NUMA nodes, CPUs and PCI devices of their host, or "
+    "bring files along.",
 }
 
 #: What services of this release report.
@@ -29,3 +30,6 @@ VOLUMES_VERSION = 3
 
 #: From here on computes claim NUMA nodes, CPUs and PCI devices by number.
 HARDWARE_VERSION = 3
+
+#: From here on computes tell drivers which files a new guest gets.
+FILES_VERSION = 3

@@ -21,6 +21,7 @@ from groundwork.database import Database, Transaction
 from groundwork.errors import Invalid
 from nova.db import journal as rows
 from nova.db.api import builds, instance_mappings, server_groups
+from nova.domain.injected_file import InjectedFile
 from nova.domain.request_spec import RequestSpec
 from nova.domain.resources import amounts_by_class
 from nova.domain.server import Server
@@ -46,6 +47,8 @@ class CreateRequest:
     min_count: int = 1
     max_count: int = 1
     admin_password: str | None = None
+    #: For each of the guests.
+    files: tuple[InjectedFile, ...] = ()
     #: The user chose the host name; otherwise it follows the server's name.
     has_own_hostname: bool = False
 
@@ -182,6 +185,7 @@ def _first_entry(context: RequestContext, request: CreateRequest) -> Mapping[str
         spec=request.spec,
         reservation_id=request.template.reservation_id or "",
         admin_password=request.admin_password,
+        files=request.files,
     )
     first = CREATE.after("accept", request.template, payload)
     assert first is not None

@@ -32,6 +32,7 @@ from groundwork.errors import Conflict
 from nova.db.api import builds, host_mappings
 from nova.domain.block_device import BlockDevice
 from nova.domain.hardware import Pins
+from nova.domain.injected_file import InjectedFile
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import Selection
 from nova.domain.server import Server
@@ -50,6 +51,8 @@ class CreatePayload:
     #: Servers of one request are scheduled together, all or none.
     reservation_id: str
     admin_password: str | None = None
+    #: For the guest; as the password, until it has them.
+    files: tuple[InjectedFile, ...] = ()
     #: Where the server goes, once scheduled.
     selection: Selection | None = None
     #: Where it may go instead, best first; all in the same cell.
@@ -249,25 +252,28 @@ def _connect_volumes(run: Run) -> Outcome:
 
 def _complete_volumes(run: Run) -> Outcome:
     volumes.complete(run.tools, run.server)
-    return Outcome(payload=_without_password(run.payload))
+    return Outcome(payload=_without_secrets(run.payload))
 
 
-def _without_password(payload: CreatePayload) -> CreatePayload:
-    """The password is the guest's now; the journal forgets it."""
-    return replace(payload, admin_password=None)
+def _without_secrets(payload: CreatePayload) -> CreatePayload:
+    """The password and the files are the guest's now; the journal forgets them."""
+    return replace(payload, admin_password=None, files=())
 
 
 def _spawn(run: Run) -> Outcome:
     """Make the guest; a guest that is there already is left alone."""
     tools: HostTools = run.tools
     with tools.build_slot:
+        payload: CreatePayload = run.payload
         tools.driver.spawn(
-            tools.describe_guest(run.server, run.payload.admin_password, run.payload.pins)
+            tools.describe_guest(
+                run.server, payload.admin_password, payload.pins, files=payload.files
+            )
         )
     state = tools.driver.guest(run.server.uuid)
     return Outcome(
         # With volumes another guest may have to be made yet.
-        payload=run.payload if run.server.volumes else _without_password(run.payload),
+        payload=run.payload if run.server.volumes else _without_secrets(run.payload),
         server={
             "power_state": int(state.power_state if state else PowerState.NOSTATE),
             "launched_at": _launched(run.server),

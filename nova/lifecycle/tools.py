@@ -15,6 +15,7 @@ from nova.cells.target import Targets
 from nova.clients.placement import Placement
 from nova.clients.volumes import Attachments
 from nova.domain.hardware import NO_PINS, Pins
+from nova.domain.injected_file import InjectedFile
 from nova.domain.numa import NumaRequest, PciRequest
 from nova.domain.request_spec import RequestSpec
 from nova.domain.selection import ServerSelection
@@ -44,7 +45,12 @@ class DescribesGuests(Protocol):
     """Turns servers of a host into what its driver is told."""
 
     def __call__(
-        self, server: Server, admin_password: str | None, pins: Pins = NO_PINS
+        self,
+        server: Server,
+        admin_password: str | None,
+        pins: Pins = NO_PINS,
+        *,
+        files: tuple[InjectedFile, ...] = (),
     ) -> GuestSpec:
         """All that the driver needs to make the guest; ``pins`` is what it holds of the host by number."""
 

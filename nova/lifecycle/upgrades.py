@@ -6,11 +6,14 @@ older computes cannot build is not accepted before all of them are gone (``nova/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from groundwork.errors import Conflict
 from nova.cells.service_versions import ServiceVersions
+from nova.domain.injected_file import InjectedFile
 from nova.domain.request_spec import RequestSpec
 from nova.domain.server import Server
-from nova.domain.service_versions import HARDWARE_VERSION, VOLUMES_VERSION
+from nova.domain.service_versions import FILES_VERSION, HARDWARE_VERSION, VOLUMES_VERSION
 from nova.lifecycle import hardware
 
 
@@ -20,14 +23,19 @@ class Upgrades:
     def __init__(self, computes: ServiceVersions) -> None:
         self._computes = computes
 
-    def require_buildable(self, server: Server, spec: RequestSpec) -> None:
-        """:raises Conflict: there is a compute that could not build such a server."""
+    def require_buildable(
+        self, server: Server, spec: RequestSpec, files: Sequence[InjectedFile] = ()
+    ) -> None:
+        """:raises Conflict: there is a compute that could not build such a server, with these files in it."""
         if server.volumes:
             self._require(VOLUMES_VERSION, "Servers with volumes")
         if hardware.is_wanted(spec):
             self._require(
                 HARDWARE_VERSION, "Servers with NUMA nodes, dedicated CPUs or PCI devices"
             )
+
+        if files:
+            self._require(FILES_VERSION, "Servers with files")
 
     def _require(self, version: int, what: str) -> None:
         oldest = self._computes.minimum()

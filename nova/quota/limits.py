@@ -40,6 +40,24 @@ class DefaultLimits:
 RESOURCES = tuple(DefaultLimits.__dataclass_fields__)
 
 
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """What may be injected into one server; -1 means unlimited."""
+
+    files: int
+    content_bytes: int
+    path_bytes: int
+
+    @classmethod
+    def of(cls, limits: Mapping[str, int]) -> FileLimits:
+        """Of limits by the names of :data:`RESOURCES`."""
+        return cls(
+            limits["injected_files"],
+            limits["injected_file_content_bytes"],
+            limits["injected_file_path_bytes"],
+        )
+
+
 class ProjectLimits(Protocol):
     """The limits of one project, as far as they are known without a transaction; what is missing is read in it."""
 
@@ -77,6 +95,10 @@ class Limits(Protocol):
 
     def metadata_items(self, project_id: str, user_id: str, /) -> int:
         """Metadata keys that one server of the user in the project may have."""
+        ...
+
+    def injected_files(self, project_id: str, user_id: str, /) -> FileLimits:
+        """What one new server of the user in the project may bring along."""
         ...
 
     def key_pairs(self, project_id: str, user_id: str, /) -> int:

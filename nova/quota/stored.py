@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from groundwork.database import Database, Transaction
 from nova.db.api import instance_mappings, quotas
 from nova.db.api.instance_mappings import Usage
-from nova.quota.limits import RESOURCES, DefaultLimits
+from nova.quota.limits import RESOURCES, DefaultLimits, FileLimits
 from nova.quota.tally import UNLIMITED, Demand, Tally
 
 #: The only class whose limits count.
@@ -34,6 +34,10 @@ class StoredLimits:
     def metadata_items(self, project_id: str, user_id: str) -> int:
         """Metadata keys that one server of the user in the project may have."""
         return self._of_user(project_id, user_id)["metadata_items"]
+
+    def injected_files(self, project_id: str, user_id: str) -> FileLimits:
+        """What one new server of the user in the project may bring along."""
+        return FileLimits.of(self._of_user(project_id, user_id))
 
     def key_pairs(self, project_id: str, user_id: str) -> int:
         """Key pairs that a user may have, as the project says in which they ask for one more."""
@@ -106,6 +110,10 @@ class NoLimits:
     def metadata_items(self, project_id: str, user_id: str) -> int:
         """-1."""
         return UNLIMITED
+
+    def injected_files(self, project_id: str, user_id: str) -> FileLimits:
+        """-1."""
+        return FileLimits(UNLIMITED, UNLIMITED, UNLIMITED)
 
     def key_pairs(self, project_id: str, user_id: str) -> int:
         """-1."""

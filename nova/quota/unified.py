@@ -15,6 +15,7 @@ from typing import Protocol
 from groundwork.database import Transaction
 from nova.db.api import instance_mappings
 from nova.db.api.instance_mappings import Usage
+from nova.quota.limits import FileLimits
 from nova.quota.tally import UNLIMITED, Demand, Tally
 
 SERVERS = "servers"
@@ -97,6 +98,11 @@ class UnifiedLimits:
     def metadata_items(self, project_id: str, user_id: str) -> int:
         """Metadata keys that one server may have, whoever in the project has it."""
         return self.of_project(project_id).limit(NAMES["metadata_items"])
+
+    def injected_files(self, project_id: str, user_id: str) -> FileLimits:
+        """What one new server may bring along, whoever in the project has it."""
+        found = self.of_project(project_id)
+        return FileLimits.of({name: found.limit(NAMES[name]) for name in NAMES})
 
     def key_pairs(self, project_id: str, user_id: str) -> int:
         """Key pairs that a user may have, as the project says in which they ask for one more."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from nova.domain.hardware import Pins
+from nova.domain.injected_file import InjectedFile
 
 
 class PowerState(IntEnum):
@@ -77,6 +78,8 @@ class GuestSpec:
     key_name: str | None = None
     key_data: str | None = None
     admin_password: str | None = field(default=None, repr=False)
+    #: To be in the guest, or on its config drive, when it starts for the first time.
+    files: tuple[InjectedFile, ...] = ()
     networks: tuple[Mapping[str, object], ...] = ()
     pins: Pins = Pins()
     #: Those that were named in the request, by device name.

@@ -46,6 +46,7 @@ from nova.db.cell.compute_nodes import ComputeNodeRow
 from nova.db.cell.services import ServiceRow
 from nova.domain.flavor import Flavor
 from nova.domain.server import Server
+from nova.domain.service_versions import SERVICE_VERSION
 from nova.lifecycle.upgrades import Upgrades
 from nova.virt.driver import NodeFacts
 from tests.fakes.placement import FakePlacement
@@ -158,7 +159,7 @@ class Deployment:
         *,
         age_s: int = 5,
         disabled: bool = False,
-        version: int = 1,
+        version: int = SERVICE_VERSION,
     ) -> ServiceRow:
         """A service that reported ``age_s`` seconds ago; hosts of computes are mapped."""
         with self.databases[cell].write() as tx:

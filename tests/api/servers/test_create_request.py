@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from nova.db.api import builds, key_pairs, quotas
 from nova.db.api.key_pairs import KeyPair
@@ -196,6 +198,58 @@ def test_quota_is_told_as_clients_know_it(cloud: ServerCloud) -> None:
     assert text == "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"
 
 
+def file(path: str = "/etc/motd", size: int = 5) -> dict[str, str]:
+    """A file of that many bytes, as bodies have it."""
+    return {"path": path, "contents": base64.b64encode(b"x" * size).decode()}
+
+
+def test_injected_files_have_limits_of_number_path_and_content(cloud: ServerCloud) -> None:
+    cloud.serve_servers(
+        injected_files=2, injected_file_path_bytes=10, injected_file_content_bytes=6
+    )
+    how = {"version": "2.56"}
+
+    def told(*files: dict[str, str]) -> str:
+        return refused(cloud, 403, personality=[*files], how=how)
+
+    assert "file limit exceeded: 3, at most 2" in told(file(), file(), file())
+    # In bytes, not in characters or in base64.
+    assert "path exceeded: 11, at most 10" in told(file("/etc/aa/\u20ac"))
+    assert "content exceeded: 7, at most 6" in told(file(size=7))
+    create(cloud, personality=[file("/etc/a/\u20ac", 6), file(size=0)], how=how)
+    [build] = journal_payloads(cloud)
+    assert [(each["path"], len(each["contents"])) for each in build["files"]] == [
+        ("/etc/a/\u20ac", 8),
+        ("/etc/motd", 0),
+    ]
+
+
+def test_injected_files_are_limited_by_user_project_and_class(cloud: ServerCloud) -> None:
+    cloud.serve_servers(injected_files=9)
+
+    def most() -> str:
+        text = refused(cloud, 403, personality=[file()] * 10, how={"version": "2.56"})
+        return text.split("at most ")[1].split()[0]
+
+    assert most() == "9"
+    with cloud.api_database.write() as tx:
+        quotas.set_class_limits(tx, "default", {"injected_files": 8})
+    assert most() == "8"
+    with cloud.api_database.write() as tx:
+        quotas.set_project_limits(tx, PROJECT, {"injected_files": 7})
+    assert most() == "7"
+    with cloud.api_database.write() as tx:
+        quotas.set_project_limits(tx, PROJECT, {"injected_files": 6}, "admin")
+    assert most() == "6"
+
+
+def journal_payloads(cloud: ServerCloud) -> list[dict[str, Any]]:
+    """What the journals of builds hold for their steps."""
+    with cloud.api_database.read() as tx:
+        rows = tx.execute(sa.select(build_requests.c.payload)).scalars().all()
+    return [payload["values"] for payload in rows]
+
+
 ABSENT = str(uuid.UUID(int=99))
 
 #: A body that is refused, and a word of the reason.
@@ -326,7 +380,10 @@ def test_hostname_is_a_label_until_2_93(cloud: ServerCloud) -> None:
 def test_file_injection_ends_with_2_56(cloud: ServerCloud) -> None:
     files = [{"path": "/etc/motd", "contents": "aGVsbG8="}]
     assert "personality" in refused(cloud, personality=files, how={"version": "2.57"})
+    nonsense = [{"path": "/etc/motd", "contents": "a"}]
+    assert "contents" in refused(cloud, personality=nonsense, how={"version": "2.56"})
     assert len(create(cloud, personality=[], how={"version": "2.56"})) == 1
+    assert len(create(cloud, personality=files, how={"version": "2.56"})) == 2
 
 
 @pytest.mark.parametrize(

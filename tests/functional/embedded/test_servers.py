@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from groundwork.errors import Conflict
 from nova.db.api import models as api_models
 from nova.db.cell import models as cell_models
+from nova.domain.injected_file import InjectedFile
+from nova.virt.guest import GuestSpec
 from tests.fakes.glance import TINY
 from tests.functional.embedded.plane import (
     ADMIN,
@@ -131,6 +135,33 @@ def test_create_with_everything_that_can_be_asked_for(cloud: Cloud) -> None:
     ]
     assert not any("secret" in payload for payload in journals)
     cloud.compute("DELETE", "/os-keypairs/mine", status=204)
+
+
+def test_files_of_a_request_come_to_its_guest_and_are_forgotten(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the first host fails, and until then only; who is asked for a server never sees them."""
+    seen: list[tuple[InjectedFile, ...]] = []
+    for driver in cloud.drivers().values():
+        spawn = driver.spawn
+
+        def fail_once(guest: GuestSpec, spawn: Any = spawn) -> None:
+            seen.append(guest.files)
+            assert "hello" not in repr(guest)
+            if len(seen) == 1:
+                raise Conflict("this host is no good")
+            spawn(guest)
+
+        monkeypatch.setattr(driver, "spawn", fail_once)
+    contents = base64.b64encode(b"hello").decode()
+    body = cloud.body(personality=[{"path": "/etc/motd", "contents": contents}])
+    made = cloud.compute("POST", "/servers", body, version="2.56", status=202).json()["server"]
+    server = cloud.wait_until(made["id"], "ACTIVE")
+    assert seen == [(InjectedFile("/etc/motd", b"hello"),)] * 2
+    cell = cloud.cell_of(server["id"])
+    assert cell is not None
+    for row in cloud.rows(cell, cell_models.instance_actions):
+        assert contents not in str(row.payload)
 
 
 def test_several_servers_of_one_request(cloud: Cloud) -> None:

@@ -228,7 +228,7 @@ def test_what_quota_sets_set_has_no_effect(cloud: Cloud, limits: FakeKeystone) -
 
 def test_groups_key_pairs_and_metadata_have_limits_too(cloud: Cloud, limits: FakeKeystone) -> None:
     limits.register({"server_groups": 1, "server_key_pairs": 0, "server_metadata_items": 1})
-    limits.register({"server_group_members": 1})
+    limits.register({"server_group_members": 1, "server_injected_file_content_bytes": 2})
     group = {"server_group": {"name": "g", "policy": "soft-affinity"}}
     made = cloud.compute("POST", "/os-server-groups", group, status=200).json()["server_group"]
     try:
@@ -236,6 +236,10 @@ def test_groups_key_pairs_and_metadata_have_limits_too(cloud: Cloud, limits: Fak
         pair = {"keypair": {"name": "k"}}
         cloud.compute.refused(403, "forbidden", "POST", "/os-keypairs", pair, version="2.1")
         assert "metadata" in refusal(cloud, metadata={"a": "1", "b": "2"})
+        files = cloud.body(personality=[{"path": "/etc/motd", "contents": "aGVsbG8="}])
+        how = {"version": "2.56"}
+        told = cloud.compute.refused(403, "forbidden", "POST", "/servers", files, **how)
+        assert "content exceeded: 5, at most 2" in told
         body = {**cloud.body(), "os:scheduler_hints": {"group": made["id"]}}
         cloud.compute("POST", "/servers", body, status=202)
         cloud.compute.refused(403, "forbidden", "POST", "/servers", body)

@@ -65,13 +65,17 @@ def test_old_compute_in_one_cell_keeps_new_code_off(cloud: Cloud, old_compute: s
     new = {
         "volumes": cloud.body(block_device_mapping_v2=[device]),
         "NUMA nodes": cloud.body(flavorRef="pinned"),
+        "files": cloud.body(personality=[{"path": "/etc/motd", "contents": "aGVsbG8="}]),
     }
+    asked = {"version": "2.56"}
     for what, body in new.items():
-        refusal = cloud.compute.refused(409, "conflictingRequest", "POST", "/servers", body)
+        refusal = cloud.compute.refused(
+            409, "conflictingRequest", "POST", "/servers", body, **asked
+        )
         assert what in refusal
         assert "have to be upgraded first" in refusal
         assert refusal == cloud.compute.refused(
-            409, "conflictingRequest", "POST", "/os-scheduler-dry-run", body, token=ADMIN
+            409, "conflictingRequest", "POST", "/os-scheduler-dry-run", body, token=ADMIN, **asked
         )
     assert cloud.cinder.volumes[kept]["status"] == "available"
     # What computes always could goes on.
@@ -79,4 +83,5 @@ def test_old_compute_in_one_cell_keeps_new_code_off(cloud: Cloud, old_compute: s
 
     register(cloud, old_compute, version=SERVICE_VERSION)
     for body in new.values():
-        cloud.delete(cloud.compute("POST", "/servers", body, status=202).json()["server"]["id"])
+        made = cloud.compute("POST", "/servers", body, status=202, **asked).json()["server"]
+        cloud.delete(made["id"])

@@ -22,12 +22,14 @@ from groundwork.versions import Version
 from nova.api.compute.server_tags.tags import to_tags
 from nova.api.compute.servers.block_devices import check_sizes, read_devices, root_volume
 from nova.api.compute.servers.boot_source import BootSource
+from nova.api.compute.servers.injected_files import check_files, read_files
 from nova.api.fields import as_boolean
 from nova.clients.glance import Image
 from nova.db.api import aggregates, host_mappings, server_groups
 from nova.db.api.flavors import Audience, find_flavor
 from nova.db.api.key_pairs import find_key_pair
 from nova.domain.flavor import Flavor
+from nova.domain.injected_file import InjectedFile
 from nova.domain.numa_reading import numa_request_of
 from nova.domain.pci_aliases import Alias, pci_requests_of
 from nova.domain.request_spec import RequestSpec
@@ -96,7 +98,8 @@ class CreateRequests:
         hints = call.body.get("os:scheduler_hints") or call.body.get("OS-SCH-HNT:scheduler_hints")
         min_count, max_count = _counts(body)
         _check_networks(call, body)
-        self._check_quantities(call, body)
+        files = read_files(body.get("personality", ()))
+        self._check_quantities(call, body, files)
         flavor = self._flavor(call, str(body["flavorRef"]))
         devices = read_devices(body)
         check_sizes(devices, flavor)
@@ -127,13 +130,14 @@ class CreateRequests:
             group=group,
             pci_requests=pci_requests,
         )
-        self._upgrades.require_buildable(template, spec)
+        self._upgrades.require_buildable(template, spec, files)
         return CreateRequest(
             template=template,
             spec=spec,
             min_count=min_count,
             max_count=max_count,
             admin_password=body.get("adminPass") or self._password(),
+            files=files,
             has_own_hostname="hostname" in body,
         )
 
@@ -246,16 +250,17 @@ class CreateRequests:
                     raise Invalid(f"Compute host {name} could not be found.")
         return Placing(zone, host, node, requested_host, requested_node)
 
-    def _check_quantities(self, call: Call, body: Mapping[str, Any]) -> None:
-        """Metadata keys and injected files against the project's limits."""
-        metadata, files = body.get("metadata", {}), body.get("personality", ())
+    def _check_quantities(
+        self, call: Call, body: Mapping[str, Any], files: tuple[InjectedFile, ...]
+    ) -> None:
+        """Metadata keys and injected files against the limits of the project and the user."""
+        metadata, whose = body.get("metadata", {}), (call.context.project, call.context.user)
         if metadata:
-            limit = self._limits.metadata_items(call.context.project, call.context.user)
+            limit = self._limits.metadata_items(*whose)
             if limit != UNLIMITED and len(metadata) > limit:
                 raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
         if files:
-            # No driver of this release writes into disks; saying so beats losing the files.
-            raise Invalid("File injection is not supported by this cloud.")
+            check_files(files, self._limits.injected_files(*whose))
 
     def _password(self) -> str:
         return "".join(secrets.choice(_LETTERS) for _ in range(self._options.password_length))
